@@ -115,6 +115,10 @@ func FirstState(def DefaultAppState) AppState {
 	return Waiting
 }
 
+// Settles says whether a request changes the record of an application that nobody decided about: a
+// default that was opened since lets it in for good.
+func Settles(state, first AppState) bool { return state == Waiting && first == Allowed }
+
 // Decide answers a request, in the order in which a caller learns what is wrong (contract 3.2).
 func Decide(f *Facts, q *Question) Decision {
 	d := Decision{Revision: f.Revision, Need: q.Need, AppName: q.App}
@@ -148,7 +152,7 @@ func Decide(f *Facts, q *Question) Decision {
 
 	// From here on the application is put on record, also when a later check refuses.
 	first := FirstState(f.Token.Default)
-	d.Record = f.App.ID == 0 || f.App.State == Waiting && first == Allowed
+	d.Record = f.App.ID == 0 || Settles(f.App.State, first)
 	d.RecordAs = first
 
 	if d.Reason = AnswerApp(f.App.State, f.Token.Default); d.Reason != OK {

@@ -72,3 +72,6 @@ func unclear(path string) bool {
 	}
 	return false
 }
+
+// Raise is the need of a request where a door was told to ask for a role at least: it never lowers.
+func Raise(need, atLeast Role) Role { return max(need, atLeast) }

@@ -149,9 +149,14 @@ func sumHolds(body, sum string) bool {
 	return sum == string(want[:])
 }
 
+// putSum walks the text itself: crc32.ChecksumIEEE lets its argument escape, and every check of a
+// token would allocate.
 func putSum(body string, out *[sumDigits]byte) {
-	var buf [128]byte
-	n := crc32.ChecksumIEEE(buf[:copy(buf[:], body)])
+	n := ^uint32(0)
+	for i := range len(body) {
+		n = crc32.IEEETable[byte(n)^body[i]] ^ n>>8
+	}
+	n = ^n
 	for i := sumDigits - 1; i >= 0; i-- {
 		out[i] = base62[n%62]
 		n /= 62

@@ -87,6 +87,8 @@ type AppReader interface {
 	AppByName(account, token ID, name string) (App, error)
 	Apps(account, token ID) ([]App, error)
 	AppsOf(account ID) ([]App, error) // all of the account's
+	// CountApps counts a token's applications, and those of them that wait; token 0: the account's.
+	CountApps(account, token ID) (all, waiting int, err error)
 }
 
 // A LogFilter chooses entries. Zero fields choose everything.

@@ -1,0 +1,317 @@
+// Package authority carries out: check.go is the whole way of a request, the other files are what
+// people, and tokens at work for them, do to tokens, applications, members and the account.
+package authority
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"ostiary"
+)
+
+// A Directory is what the request path needs of the records, in memory.
+type Directory interface {
+	Look(hash ostiary.Hash, app string, f *ostiary.Facts)
+	Find(hash ostiary.Hash) (account, token ostiary.ID, ok bool)
+	Counts(token ostiary.ID) ostiary.AppCounts
+	Revision() uint64
+	Wait(ctx context.Context, revision uint64) error
+	Restrict(facts []ostiary.Fact)
+}
+
+// A Follower brings the directory to a revision of the log.
+type Follower interface {
+	CatchUp(ctx context.Context, revision uint64) error
+}
+
+// Usage gathers who used what.
+type Usage interface {
+	Count(k ostiary.UseKey, at time.Time, reason ostiary.Reason, from netip.Addr, appName, method, path, agent string)
+	Token(ctx context.Context, token ostiary.ID) (ostiary.Use, map[ostiary.ID]ostiary.Use, error)
+	Account(ctx context.Context, account ostiary.ID) (map[ostiary.ID]ostiary.Use, map[ostiary.UseKey]ostiary.Use, error)
+	Forget(ctx context.Context, k ostiary.UseKey) error
+}
+
+// Settings are what an operator can choose. Zero Caps are those of the contract.
+type Settings struct {
+	Format     ostiary.SecretFormat
+	Caps       ostiary.Caps
+	RatePerSec float64          // requests a second of one token; zero: no limit
+	Rules      []ostiary.Rule   // for explanations of requests to the API behind the door
+	Now        func() time.Time // for tests
+	Log        *slog.Logger
+}
+
+// An Authority answers requests and makes changes.
+type Authority struct {
+	store  ostiary.Store
+	dir    Directory
+	follow Follower
+	usage  Usage
+	set    Settings
+	firsts *firsts
+	rates  *rates
+}
+
+// New joins the records, the directory that follows them, and the record of use.
+func New(store ostiary.Store, dir Directory, follow Follower, usage Usage, set Settings) *Authority {
+	if set.Caps == (ostiary.Caps{}) {
+		set.Caps = ostiary.DefaultCaps()
+	}
+	if set.Now == nil {
+		set.Now = time.Now
+	}
+	if set.Log == nil {
+		set.Log = slog.New(slog.DiscardHandler)
+	}
+	if set.Format.Prefix == "" {
+		set.Format.Prefix = ostiary.DefaultSecretPrefix
+	}
+	a := &Authority{store: store, dir: dir, follow: follow, usage: usage, set: set, rates: newRates(set.RatePerSec)}
+	a.firsts = newFirsts(a)
+	return a
+}
+
+// Close waits until the first contacts that are on their way are on record, or ctx ends.
+func (a *Authority) Close(ctx context.Context) error { return a.firsts.close(ctx) }
+
+// A Caller is who asks for something to be seen or changed, and how. Exactly one of Operator, User
+// and Token is set.
+type Caller struct {
+	Operator string
+	User     ostiary.ID // a person who is signed in
+	Token    ostiary.ID // a token at work
+	Account  ostiary.ID // the account it works on; zero only for the operator
+	From     netip.Addr
+	Agent    string
+	Tag      string
+	Once     *ostiary.Once
+}
+
+// A tx is one transaction of a change: the records, who changes them, and when.
+type tx struct {
+	ostiary.Writer
+	view
+	at       time.Time
+	revision uint64 // of the last entry; zero: nothing was changed
+}
+
+// A view is what one caller may see of one snapshot.
+type view struct {
+	ostiary.Reader
+	a       *Authority
+	caller  Caller
+	account ostiary.ID
+	actor   ostiary.Actor
+}
+
+// onceFor is how long an Idempotency-Key is honoured.
+const onceFor = 24 * time.Hour
+
+// change is the one shape of every change: load, May, change, append, commit. do makes the change
+// and says what it is about; show renders that for the answer, also when the same call was made
+// before under its Idempotency-Key, and then do is not run. The change is answered once this
+// node's memory stands at its revision. A zero revision says that nothing had to be changed.
+func (a *Authority) change(ctx context.Context, c Caller,
+	do func(*tx) (ostiary.Story, error), show func(*view, ostiary.Story) error,
+) (uint64, error) {
+	var revision uint64
+	err := a.store.Update(ctx, func(w ostiary.Writer) error {
+		t := &tx{Writer: w, at: a.set.Now().UTC().Truncate(time.Millisecond)}
+		t.view = view{Reader: w, a: a, caller: c, account: c.Account}
+		revision = 0
+		if err := t.begin(); err != nil {
+			return err
+		}
+		story, before, err := t.madeBefore()
+		if err != nil {
+			return err
+		}
+		if before == 0 {
+			if story, err = do(t); err != nil {
+				return err
+			}
+			before = t.revision
+		}
+		revision = before
+		if show == nil {
+			return nil
+		}
+		return show(&t.view, story)
+	})
+	if err != nil {
+		return 0, a.failed(err)
+	}
+	if revision == 0 {
+		return 0, nil
+	}
+	// The change is made: whoever asked for it may have gone, memory follows all the same.
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer stop()
+	if err := a.follow.CatchUp(ctx, revision); err != nil {
+		return 0, unavailable("The change was made, but this node has not applied it.", err)
+	}
+	return revision, nil
+}
+
+// failed turns an error of the store into what the caller is told. What may have been taken away
+// by a commit whose outcome is unknown counts as taken away.
+func (a *Authority) failed(err error) error {
+	var uncertain *ostiary.UncertainError
+	if errors.As(err, &uncertain) {
+		a.dir.Restrict(uncertain.Facts)
+		return unavailable("It is not known whether the change was made.", err)
+	}
+	var refusal *ostiary.Refusal
+	if errors.As(err, &refusal) {
+		return err
+	}
+	if isMissing(err) {
+		return ostiary.Refuse(ostiary.Hidden, "There is no such object.")
+	}
+	return unavailable("No changes can be made now.", err)
+}
+
+func unavailable(say string, cause error) error {
+	return &ostiary.Refusal{Reason: ostiary.Unavailable, Say: say, Cause: cause}
+}
+
+// look shows one snapshot to what only reads.
+func (a *Authority) look(ctx context.Context, c Caller, fn func(*view) error) error {
+	err := a.store.View(ctx, func(r ostiary.Reader) error {
+		v := &view{Reader: r, a: a, caller: c, account: c.Account}
+		if err := v.begin(); err != nil {
+			return err
+		}
+		return fn(v)
+	})
+	if err != nil {
+		return a.failed(err)
+	}
+	return nil
+}
+
+// begin finds out who acts, with which role at this moment.
+func (v *view) begin() error {
+	c := v.caller
+	switch {
+	case c.Operator != "":
+		v.actor = ostiary.Actor{Operator: c.Operator, Role: ostiary.Admin}
+		return nil
+	case c.Token != 0:
+		return v.tokenActs(c)
+	case c.User != 0:
+		role, err := v.roleOf(c.User)
+		v.actor = ostiary.Actor{User: c.User, Role: role}
+		return err
+	}
+	return ostiary.Refuse(ostiary.NoToken, "Nobody asks.")
+}
+
+// tokenActs: a token acts with the role that it can use, a user token for its owner.
+func (v *view) tokenActs(c Caller) error {
+	t, err := v.Reader.Token(c.Account, c.Token)
+	if err != nil {
+		return err
+	}
+	owner, err := v.roleOf(t.Owner)
+	if err != nil {
+		return err
+	}
+	fact := *t.Fact().Token
+	role := ostiary.CanUse(fact, owner)
+	if fact.Retired || role == ostiary.NoRole || ostiary.Expired(fact, v.a.set.Now()) {
+		return ostiary.Refuse(ostiary.BadToken, "")
+	}
+	v.actor = ostiary.Actor{User: t.Owner, Token: t.ID, Kind: t.Kind, Role: role}
+	return nil
+}
+
+// roleOf is what a user may do on the account now: NoRole for one who is no member, or disabled.
+func (v *view) roleOf(user ostiary.ID) (ostiary.Role, error) {
+	if user == 0 {
+		return ostiary.NoRole, nil
+	}
+	m, err := v.Member(v.account, user)
+	if isMissing(err) {
+		return ostiary.NoRole, nil
+	}
+	if err != nil {
+		return ostiary.NoRole, err
+	}
+	u, err := v.User(user)
+	if err != nil || u.Disabled {
+		return ostiary.NoRole, err
+	}
+	return m.Role, nil
+}
+
+// needAccount says that the operator must name the account where there is more than one.
+func (v *view) needAccount() error {
+	if v.account != 0 {
+		return nil
+	}
+	all, err := v.Accounts()
+	if err != nil {
+		return err
+	}
+	if len(all) != 1 {
+		return ostiary.RefuseField("account", "There are "+strconv.Itoa(len(all))+" accounts: say which.")
+	}
+	v.account = all[0].ID
+	return nil
+}
+
+// append makes one entry of all that was put since the last.
+func (t *tx) append(s ostiary.Story) (ostiary.Story, error) {
+	s.By, s.For = t.actor.By(), 0
+	if t.actor.Token != 0 {
+		s.For = t.actor.User
+	}
+	if t.caller.From.IsValid() {
+		s.From = t.caller.From.String()
+	}
+	s.Agent, s.Tag = clip(t.caller.Agent, 200), t.caller.Tag
+	rev, err := t.Append(t.account, t.at, s, t.caller.Once)
+	if err != nil {
+		return s, err
+	}
+	t.revision = rev
+	t.caller.Once = nil // one entry is enough to find the call again
+	return s, nil
+}
+
+// madeBefore finds the entry of the same call, made earlier under its Idempotency-Key.
+func (t *tx) madeBefore() (ostiary.Story, uint64, error) {
+	once := t.caller.Once
+	if once == nil {
+		return ostiary.Story{}, 0, nil
+	}
+	c, was, err := t.Once(once.Key, t.at.Add(-onceFor))
+	if isMissing(err) {
+		return ostiary.Story{}, 0, nil
+	}
+	if err != nil {
+		return ostiary.Story{}, 0, err
+	}
+	if was.Request != once.Request || c.Story == nil {
+		return ostiary.Story{}, 0, ostiary.Refuse(ostiary.Conflict, "This Idempotency-Key was used for another request.")
+	}
+	t.account = c.Account
+	return *c.Story, c.Revision, nil
+}
+
+func isMissing(err error) bool { return errors.Is(err, ostiary.ErrNotFound) }
+
+func clip(s string, n int) string {
+	if len(s) > n {
+		return s[:n]
+	}
+	return s
+}
+
+func (a *Authority) now() time.Time { return a.set.Now().UTC().Truncate(time.Millisecond) }

@@ -1,0 +1,268 @@
+package authority
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"ostiary"
+)
+
+// firsts puts applications on record at first contact: each once, however many requests come at
+// the same moment, and never more than the caps allow.
+type firsts struct {
+	a     *Authority
+	begun sync.WaitGroup
+	stop  context.Context
+	halt  context.CancelFunc
+
+	mu      sync.Mutex
+	closed  bool
+	flights map[firstKey]*flight
+	pace    map[ostiary.ID]*rate.Limiter // new records a second, an account
+	noted   map[ostiary.ID]time.Time     // when the log was last told that an account goes too fast
+}
+
+type firstKey struct {
+	token ostiary.ID
+	name  string
+}
+
+// A flight is one record on its way. It is late once it has taken longer than a request waits.
+type flight struct {
+	done  chan struct{}
+	made  bool // read after done
+	since time.Time
+}
+
+// maxFlights bounds what waits for a database that is away; beyond it a later request records.
+const maxFlights = 10_000
+
+func newFirsts(a *Authority) *firsts {
+	f := &firsts{a: a, flights: map[firstKey]*flight{}, pace: map[ostiary.ID]*rate.Limiter{}, noted: map[ostiary.ID]time.Time{}}
+	f.stop, f.halt = context.WithCancel(context.Background())
+	return f
+}
+
+// record puts the decision's application on record, and says whether memory now has it.
+func (f *firsts) record(ctx context.Context, d *ostiary.Decision, q *ostiary.Question) bool {
+	fl := f.join(d, q)
+	if fl == nil || time.Since(fl.since) > waitFor {
+		return false
+	}
+	timer := time.NewTimer(waitFor)
+	defer timer.Stop()
+	select {
+	case <-fl.done:
+		return fl.made
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// join gives the flight of this name, begun if there is none; nil where a cap is met.
+func (f *firsts) join(d *ostiary.Decision, q *ostiary.Question) *flight {
+	key := firstKey{d.Token, d.AppName}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if fl := f.flights[key]; fl != nil {
+		return fl
+	}
+	if f.closed || len(f.flights) >= maxFlights {
+		return nil
+	}
+	e := newEvidence(d, q)
+	if d.App == 0 && !f.allows(d, &e) {
+		return nil
+	}
+	fl := &flight{done: make(chan struct{}), since: time.Now()}
+	f.flights[key] = fl
+	f.fly(key, fl, e)
+	return fl
+}
+
+// allows says whether the caps have room for a new record, or the log must still be told that they
+// have not. The transaction looks again; this look keeps a flood out of the database.
+func (f *firsts) allows(d *ostiary.Decision, e *evidence) bool {
+	n := f.a.dir.Counts(d.Token)
+	if c := f.a.set.Caps.Met(n, d.RecordAs); c != ostiary.NoCap {
+		return !n.Noted(c)
+	}
+	perSecond := f.a.set.Caps.NewAppsPerSecond
+	pace := f.pace[d.Account]
+	if pace == nil {
+		pace = rate.NewLimiter(rate.Limit(perSecond), perSecond)
+		f.pace[d.Account] = pace
+	}
+	if pace.Allow() {
+		return true
+	}
+	e.tooFast = time.Since(f.noted[d.Account]) > time.Hour
+	if e.tooFast {
+		f.noted[d.Account] = time.Now()
+	}
+	return e.tooFast
+}
+
+// fly makes the record apart from the request: who asked may have gone, and a database that is away
+// may come back.
+func (f *firsts) fly(key firstKey, fl *flight, e evidence) {
+	f.begun.Add(1)
+	go func() {
+		defer f.begun.Done()
+		err := f.a.recordFirst(f.stop, key, e)
+		for wait := 50 * time.Millisecond; retry(err) && f.stop.Err() == nil; wait = min(2*wait, time.Second) {
+			select {
+			case <-time.After(wait):
+			case <-f.stop.Done():
+			}
+			err = f.a.recordFirst(f.stop, key, e)
+		}
+		if retry(err) {
+			f.a.set.Log.Warn("an application was not put on record", "token", key.token, "app", key.name, "err", err)
+		}
+		fl.made = err == nil
+		f.mu.Lock()
+		delete(f.flights, key)
+		f.mu.Unlock()
+		close(fl.done)
+	}()
+}
+
+// retry: the database is in trouble, rather than that there is nothing to record.
+func retry(err error) bool {
+	var refusal *ostiary.Refusal
+	return errors.As(err, &refusal) && refusal.Reason == ostiary.Unavailable
+}
+
+// close lets what is on its way arrive, and gives up what waits for the database when ctx ends.
+func (f *firsts) close(ctx context.Context) error {
+	f.mu.Lock()
+	f.closed = true
+	f.mu.Unlock()
+	landed := make(chan struct{})
+	go func() { f.begun.Wait(); close(landed) }()
+	select {
+	case <-landed:
+		f.halt()
+		return nil
+	case <-ctx.Done():
+		f.halt()
+		<-landed
+		return ctx.Err()
+	}
+}
+
+// evidence is what the log keeps about a first contact.
+type evidence struct {
+	account ostiary.ID
+	caller  Caller
+	details map[string]string
+	tooFast bool // the account's pace was met: the log is told, once an hour, and nothing is recorded
+}
+
+func newEvidence(d *ostiary.Decision, q *ostiary.Question) evidence {
+	e := evidence{account: d.Account, caller: Caller{Account: d.Account, From: q.From, Agent: clip(q.Agent, 200)}}
+	if q.Method != "" {
+		e.details = map[string]string{"request": clip(q.Method, 20) + " " + clip(q.Path, 200)}
+	}
+	return e
+}
+
+// recordFirst computes the first state inside the transaction that makes the record, from the
+// default at that revision.
+func (a *Authority) recordFirst(ctx context.Context, key firstKey, e evidence) error {
+	var revision uint64
+	err := a.store.Update(ctx, func(w ostiary.Writer) error {
+		t := &tx{Writer: w, at: a.now(), view: view{Reader: w, a: a, caller: e.caller, account: e.account}}
+		err := t.recordFirst(key, e)
+		revision = t.revision
+		return err
+	})
+	if err != nil {
+		return a.failed(err)
+	}
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer stop()
+	if err := a.follow.CatchUp(ctx, revision); err != nil {
+		return unavailable("The record was made, but this node has not applied it.", err)
+	}
+	return nil
+}
+
+func (t *tx) recordFirst(key firstKey, e evidence) error {
+	token, err := t.Writer.Token(e.account, key.token)
+	if err != nil {
+		return err
+	}
+	if e.tooFast {
+		return t.noteCap(token.ID, "new applications a second on the account")
+	}
+	app, err := t.AppByName(e.account, key.token, key.name)
+	first := ostiary.FirstState(token.Default)
+	story := ostiary.Story{What: "app.new", Token: token.ID, AppName: key.name, Details: e.details}
+	switch {
+	case isMissing(err):
+		if full, err := t.capsMet(token, first); full || err != nil {
+			return err
+		}
+		app = ostiary.App{Account: e.account, Token: token.ID, Name: key.name, FirstSeenOn: t.at}
+		if app.ID, err = t.NewID("app"); err != nil {
+			return err
+		}
+	case err != nil:
+		return err
+	case !ostiary.Settles(app.State, first):
+		// Recorded or decided between the look into memory and this transaction.
+		return nil
+	default:
+		story.What = "app.settle"
+	}
+	app.State = first
+	if err := t.PutApp(app); err != nil {
+		return err
+	}
+	story.App = app.ID
+	_, err = t.append(story)
+	return err
+}
+
+// capsMet says whether a cap leaves no room for a new record. The first time, one entry says so.
+func (t *tx) capsMet(token ostiary.Token, first ostiary.AppState) (bool, error) {
+	account, err := t.Writer.Account(token.Account)
+	if err != nil {
+		return false, err
+	}
+	n := ostiary.AppCounts{TokenCapMet: token.CapMet, AccountCapMet: account.CapMet}
+	if n.Apps, n.Waiting, err = t.CountApps(token.Account, token.ID); err != nil {
+		return false, err
+	}
+	if n.AccountApps, _, err = t.CountApps(token.Account, 0); err != nil {
+		return false, err
+	}
+	met := t.a.set.Caps.Met(n, first)
+	if met == ostiary.NoCap || n.Noted(met) {
+		return met != ostiary.NoCap, nil
+	}
+	if met == ostiary.AccountCap {
+		account.CapMet = true
+		if err := t.PutAccount(account); err != nil {
+			return true, err
+		}
+		return true, t.noteCap(token.ID, "applications of the account")
+	}
+	token.CapMet = true
+	if err := t.PutToken(token); err != nil {
+		return true, err
+	}
+	return true, t.noteCap(token.ID, "applications of the token")
+}
+
+func (t *tx) noteCap(token ostiary.ID, which string) error {
+	_, err := t.append(ostiary.Story{What: "app.cap", Token: token, Details: map[string]string{"cap": which}})
+	return err
+}

@@ -1,0 +1,227 @@
+package authority
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+
+	"ostiary"
+)
+
+// setMembers changes roles, and removes who is left out once that is confirmed. It never adds.
+func (t *tx) setMembers(p AccountPatch) error {
+	if !p.SetMembers {
+		return nil
+	}
+	members, err := t.Members(t.account)
+	if err != nil {
+		return err
+	}
+	becomes, err := wantedRoles(members, p.Members)
+	if err != nil {
+		return err
+	}
+	var leaving []ostiary.Member
+	for _, m := range members {
+		role, stays := becomes[m.User]
+		if !stays {
+			leaving = append(leaving, m)
+			continue
+		}
+		if err := t.setRole(m, role); err != nil {
+			return err
+		}
+	}
+	if len(leaving) == 0 {
+		return nil
+	}
+	list, err := t.leaving(leaving)
+	if err != nil {
+		return err
+	}
+	if p.Confirm != list.Confirm {
+		return &ostiary.Refusal{Reason: ostiary.Conflict, Detail: list, Say: "Members who are left out are removed, and their tokens " +
+			"retired. Repeat the request with ?confirm=" + list.Confirm + " if that is meant."}
+	}
+	for _, m := range leaving {
+		if err := t.remove(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wantedRoles reads the list of members that stay: each once, none who is no member.
+func wantedRoles(members []ostiary.Member, want []MemberRole) (map[ostiary.ID]ostiary.Role, error) {
+	is := map[ostiary.ID]bool{}
+	for _, m := range members {
+		is[m.User] = true
+	}
+	becomes := map[ostiary.ID]ostiary.Role{}
+	for _, w := range want {
+		if _, twice := becomes[w.User]; twice {
+			return nil, ostiary.RefuseField("users", fmt.Sprintf("/user/%s is listed twice.", w.User))
+		}
+		if !is[w.User] {
+			return nil, ostiary.RefuseField("users", fmt.Sprintf("/user/%s is not a member. People are added by invites.", w.User))
+		}
+		becomes[w.User] = w.Role
+	}
+	return becomes, nil
+}
+
+// setRole changes one member's role. The tokens follow by themselves.
+func (t *tx) setRole(m ostiary.Member, role ostiary.Role) error {
+	if m.Role == role {
+		return nil
+	}
+	if err := t.keepsAdmin(m, role); err != nil {
+		return err
+	}
+	was := m.Role
+	m.Role = role
+	if err := t.PutMember(m); err != nil {
+		return err
+	}
+	_, err := t.append(ostiary.Story{What: "member.role", User: m.User, Details: map[string]string{
+		"role": was.String() + " → " + role.String(),
+	}})
+	return err
+}
+
+func (t *tx) keepsAdmin(m ostiary.Member, becomes ostiary.Role) error {
+	members, err := t.Members(t.account)
+	if err != nil {
+		return err
+	}
+	admins, err := t.admins(members)
+	if err != nil {
+		return err
+	}
+	can, err := t.roleOf(m.User)
+	if err != nil {
+		return err
+	}
+	return ostiary.KeepsAdmin(admins, can, becomes)
+}
+
+// remove ends a membership, and retires the user tokens that the member has on the account.
+func (t *tx) remove(m ostiary.Member) error {
+	if err := t.keepsAdmin(m, ostiary.NoRole); err != nil {
+		return err
+	}
+	tokens, err := t.TokensOf(t.account, m.User)
+	if err != nil {
+		return err
+	}
+	retired := 0
+	for _, token := range tokens {
+		if !token.RetiredOn.IsZero() {
+			continue
+		}
+		if err := t.retire(token); err != nil {
+			return err
+		}
+		retired++
+	}
+	m.Role = ostiary.NoRole
+	if err := t.PutMember(m); err != nil {
+		return err
+	}
+	_, err = t.append(ostiary.Story{What: "member.remove", User: m.User, Details: map[string]string{
+		"retired": fmt.Sprint(retired, " tokens"),
+	}})
+	return err
+}
+
+// Leaving says what stops when members are removed, and what they may still know.
+type Leaving struct {
+	Confirm string   `json:"confirm"` // for exactly this
+	Users   []string `json:"users"`
+	Stops   []Stop   `json:"stops"`
+	Knows   []string `json:"knows"` // account tokens whose secret a leaver was shown
+}
+
+// A Stop is a token that stops, with its applications.
+type Stop struct {
+	Token       string    `json:"_cid"`
+	Description string    `json:"description"`
+	LastUsedOn  *int64    `json:"_last_used_on"`
+	Apps        []StopApp `json:"apps"`
+}
+
+// A StopApp is an application that stops.
+type StopApp struct {
+	Name       string `json:"name"`
+	State      string `json:"state"`
+	LastSeenOn *int64 `json:"_last_seen_on"`
+}
+
+// leaving lists what stops. The value to confirm covers members, tokens and applications, but not
+// their use, which goes on while a person reads.
+func (t *tx) leaving(members []ostiary.Member) (Leaving, error) {
+	list := Leaving{Users: []string{}, Stops: []Stop{}, Knows: []string{}}
+	all, err := t.Writer.Tokens(t.account)
+	if err != nil {
+		return list, err
+	}
+	for _, m := range members {
+		user := "/user/" + m.User.String()
+		list.Users = append(list.Users, user)
+		for _, token := range all {
+			if !token.RetiredOn.IsZero() {
+				continue
+			}
+			cid := "/token/" + token.ID.String()
+			if token.Owner == m.User {
+				stop, err := t.stop(token)
+				if err != nil {
+					return list, err
+				}
+				list.Stops = append(list.Stops, stop)
+			} else if token.Owner == 0 && (token.FormerOwner == m.User || token.CreatedBy == ostiary.By(user)) {
+				list.Knows = append(list.Knows, cid)
+			}
+		}
+	}
+	list.Confirm, err = confirmation(list)
+	return list, err
+}
+
+func (v *view) usesOf(token ostiary.ID) (ostiary.Use, map[ostiary.ID]ostiary.Use) {
+	use, uses, err := v.a.usage.Token(context.Background(), token)
+	if err != nil {
+		v.a.set.Log.Warn("the record of use cannot be read", "err", err)
+	}
+	return use, uses
+}
+
+func (t *tx) stop(token ostiary.Token) (Stop, error) {
+	s := Stop{Token: "/token/" + token.ID.String(), Description: token.Description, Apps: []StopApp{}}
+	use, uses := t.usesOf(token.ID)
+	s.LastUsedOn = epoch(use.Last)
+	apps, err := t.Writer.Apps(token.Account, token.ID)
+	for _, app := range apps {
+		s.Apps = append(s.Apps, StopApp{Name: app.Name, State: app.State.String(), LastSeenOn: epoch(uses[app.ID].Last)})
+	}
+	return s, err
+}
+
+func confirmation(list Leaving) (string, error) {
+	stops := make([]Stop, len(list.Stops))
+	for i, s := range list.Stops {
+		stops[i] = Stop{Token: s.Token}
+		for _, app := range s.Apps {
+			stops[i].Apps = append(stops[i].Apps, StopApp{Name: app.Name, State: app.State})
+		}
+	}
+	list.Stops, list.Confirm = stops, ""
+	text, err := json.Marshal(list)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:8]), nil
+}

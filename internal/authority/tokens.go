@@ -1,0 +1,330 @@
+package authority
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"ostiary"
+)
+
+// A TokenView is a token as a caller sees it.
+type TokenView struct {
+	ostiary.Token
+	CanUse     ostiary.Role
+	Hint       string
+	OwnerEmail string
+	Use        ostiary.Use
+}
+
+// NewToken is what a caller says about a token to be made. Zero values are filled in: a user
+// token for the caller, Read Only, Pending.
+type NewToken struct {
+	Kind        ostiary.Kind
+	Owner       ostiary.ID // for the operator, who makes user tokens for others
+	Privilege   ostiary.Role
+	Default     ostiary.DefaultAppState
+	Description string
+	ExpiresOn   time.Time
+	Networks    []netip.Prefix
+}
+
+// A TokenPatch changes the fields that are set.
+type TokenPatch struct {
+	Privilege   *ostiary.Role
+	Default     *ostiary.DefaultAppState
+	Description *string
+	ExpiresOn   *time.Time
+	Networks    *[]netip.Prefix
+}
+
+// Made is a new token with its secret, which is shown this once. Repeated says that the token was
+// made earlier under the same Idempotency-Key; then there is no secret to show.
+type Made struct {
+	TokenView
+	Secret   ostiary.SecretText
+	Repeated bool
+}
+
+// CreateToken makes a token and its secret (contract 2.3).
+func (a *Authority) CreateToken(ctx context.Context, c Caller, n NewToken) (Made, uint64, error) {
+	var made Made
+	rev, err := a.change(ctx, c, func(t *tx) (ostiary.Story, error) {
+		made.Secret = a.set.Format.New()
+		return t.createToken(n, made.Secret)
+	}, func(v *view, s ostiary.Story) (err error) {
+		made.TokenView, err = v.tokenView(s.Token)
+		return err
+	})
+	made.Repeated = made.Secret == (ostiary.SecretText{})
+	return made, rev, err
+}
+
+func (t *tx) createToken(n NewToken, secret ostiary.SecretText) (ostiary.Story, error) {
+	none := ostiary.Story{}
+	if err := t.needAccount(); err != nil {
+		return none, err
+	}
+	if n.Kind == ostiary.UserToken && n.Owner == 0 {
+		n.Owner = t.actor.User
+	}
+	ownerRole, err := t.roleOf(n.Owner)
+	if err != nil {
+		return none, err
+	}
+	target := ostiary.Target{Kind: n.Kind, Owner: n.Owner, OwnerRole: ownerRole, Privilege: n.Privilege}
+	if err := ostiary.May(t.actor, ostiary.CreateToken, target); err != nil {
+		return none, err
+	}
+	if err := checkText("description", n.Description); err != nil {
+		return none, err
+	}
+	if err := t.roomForToken(n.Owner); err != nil {
+		return none, err
+	}
+	token := ostiary.Token{
+		Account: t.account, Kind: n.Kind, Owner: n.Owner, Privilege: n.Privilege, Default: n.Default,
+		Description: n.Description, CreatedOn: t.at, CreatedBy: t.actor.By(), MadeWith: t.actor.Token,
+		ExpiresOn: n.ExpiresOn, Networks: n.Networks,
+	}
+	if token.ID, err = t.NewID("token"); err != nil {
+		return none, err
+	}
+	s := ostiary.Secret{Account: t.account, Token: token.ID, Hash: secret.Hash(), Hint: secret.Hint(), CreatedOn: t.at}
+	if s.ID, err = t.NewID("secret"); err != nil {
+		return none, err
+	}
+	if err := errors.Join(t.PutToken(token), t.PutSecret(s)); err != nil {
+		return none, err
+	}
+	return t.append(ostiary.Story{What: "token.create", Token: token.ID, User: n.Owner, Details: map[string]string{
+		"kind": n.Kind.String(), "privilege": n.Privilege.String(), "default_app_state": n.Default.String(),
+		"description": n.Description,
+	}})
+}
+
+// roomForToken holds the cap on live tokens of one user.
+func (t *tx) roomForToken(owner ostiary.ID) error {
+	if owner == 0 {
+		return nil
+	}
+	tokens, err := t.TokensOf(t.account, owner)
+	if err != nil {
+		return err
+	}
+	live := 0
+	for _, token := range tokens {
+		if token.RetiredOn.IsZero() {
+			live++
+		}
+	}
+	if live >= t.a.set.Caps.TokensPerUser {
+		return ostiary.Refuse(ostiary.Conflict, "This user has as many tokens as one may have. Retire some first.")
+	}
+	return nil
+}
+
+// SetToken changes what the patch names. A value that stands already is no change.
+func (a *Authority) SetToken(ctx context.Context, c Caller, id ostiary.ID, p TokenPatch) (TokenView, uint64, error) {
+	return a.tokenChange(ctx, c, id, func(t *tx, token ostiary.Token) (ostiary.Story, error) {
+		story := ostiary.Story{What: "token.change", Token: id, User: token.Owner, Details: map[string]string{}}
+		if err := t.patchToken(&token, p, story.Details); err != nil || len(story.Details) == 0 {
+			return story, err
+		}
+		if err := t.PutToken(token); err != nil {
+			return story, err
+		}
+		return t.append(story)
+	})
+}
+
+func (t *tx) patchToken(token *ostiary.Token, p TokenPatch, told map[string]string) error {
+	target := ostiary.TokenTarget(*token)
+	if err := ostiary.May(t.actor, ostiary.SetToken, target); err != nil {
+		return err
+	}
+	if !token.RetiredOn.IsZero() {
+		return ostiary.Refuse(ostiary.Conflict, "The token is retired.")
+	}
+	if p.Privilege != nil && *p.Privilege != token.Privilege {
+		target.Privilege = *p.Privilege
+		if err := ostiary.May(t.actor, ostiary.SetPrivilege, target); err != nil {
+			return err
+		}
+		told["privilege"] = token.Privilege.String() + " → " + p.Privilege.String()
+		token.Privilege = *p.Privilege
+	}
+	if p.Default != nil && *p.Default != token.Default {
+		told["default_app_state"] = token.Default.String() + " → " + p.Default.String()
+		token.Default = *p.Default
+	}
+	if p.Description != nil && *p.Description != token.Description {
+		if err := checkText("description", *p.Description); err != nil {
+			return err
+		}
+		told["description"] = *p.Description
+		token.Description = *p.Description
+	}
+	if p.ExpiresOn != nil && !p.ExpiresOn.Equal(token.ExpiresOn) {
+		told["expires_on"] = "never"
+		if !p.ExpiresOn.IsZero() {
+			told["expires_on"] = p.ExpiresOn.UTC().Format(time.RFC3339)
+		}
+		token.ExpiresOn = *p.ExpiresOn
+	}
+	if p.Networks != nil && !slices.Equal(*p.Networks, token.Networks) {
+		told["networks"] = networksText(*p.Networks)
+		token.Networks = *p.Networks
+	}
+	return nil
+}
+
+func networksText(networks []netip.Prefix) string {
+	texts := make([]string, len(networks))
+	for i, n := range networks {
+		texts[i] = n.String()
+	}
+	return strings.Join(texts, ", ")
+}
+
+// Retire ends a token for good.
+func (a *Authority) Retire(ctx context.Context, c Caller, id ostiary.ID) (TokenView, uint64, error) {
+	return a.tokenChange(ctx, c, id, func(t *tx, token ostiary.Token) (ostiary.Story, error) {
+		if err := ostiary.May(t.actor, ostiary.RetireToken, ostiary.TokenTarget(token)); err != nil {
+			return ostiary.Story{}, err
+		}
+		if !token.RetiredOn.IsZero() {
+			return ostiary.Story{}, ostiary.Refuse(ostiary.Conflict, "The token is retired already.")
+		}
+		if err := t.retire(token); err != nil {
+			return ostiary.Story{}, err
+		}
+		return t.append(ostiary.Story{What: "token.retire", Token: id, User: token.Owner})
+	})
+}
+
+func (t *tx) retire(token ostiary.Token) error {
+	token.RetiredOn, token.RetiredBy = t.at, t.actor.By()
+	return t.PutToken(token)
+}
+
+// Promote makes a user token an account token. The privilege becomes what the token can use now;
+// asked lowers it further, and must be given where the owner can do nothing.
+func (a *Authority) Promote(ctx context.Context, c Caller, id ostiary.ID, asked ostiary.Role) (TokenView, uint64, error) {
+	return a.tokenChange(ctx, c, id, func(t *tx, token ostiary.Token) (ostiary.Story, error) {
+		if err := t.promote(token, asked); err != nil {
+			return ostiary.Story{}, err
+		}
+		return t.append(ostiary.Story{What: "token.promote", Token: id, User: token.Owner})
+	})
+}
+
+func (t *tx) promote(token ostiary.Token, asked ostiary.Role) error {
+	if err := ostiary.May(t.actor, ostiary.PromoteToken, ostiary.TokenTarget(token)); err != nil {
+		return err
+	}
+	if !token.RetiredOn.IsZero() {
+		return ostiary.Refuse(ostiary.Conflict, "The token is retired.")
+	}
+	if token.Kind == ostiary.AccountToken {
+		return ostiary.Refuse(ostiary.Conflict, "The token is an account token already.")
+	}
+	owner, err := t.roleOf(token.Owner)
+	if err != nil {
+		return err
+	}
+	if token.Privilege, err = ostiary.PromotedPrivilege(*token.Fact().Token, owner, asked); err != nil {
+		return err
+	}
+	token.FormerOwner, token.Owner, token.Kind = token.Owner, 0, ostiary.AccountToken
+	token.PromotedOn, token.PromotedBy = t.at, t.actor.By()
+	return t.PutToken(token)
+}
+
+// tokenChange is a change of one token that the caller may see.
+func (a *Authority) tokenChange(ctx context.Context, c Caller, id ostiary.ID,
+	do func(*tx, ostiary.Token) (ostiary.Story, error),
+) (out TokenView, rev uint64, err error) {
+	rev, err = a.change(ctx, c, func(t *tx) (ostiary.Story, error) {
+		token, err := t.token(id)
+		if err != nil {
+			return ostiary.Story{}, err
+		}
+		story, err := do(t, token)
+		story.Token = id
+		return story, err
+	}, func(v *view, s ostiary.Story) (err error) {
+		out, err = v.tokenView(s.Token)
+		return err
+	})
+	return out, rev, err
+}
+
+// token gives a token that the caller may see, and settles on which account the operator works.
+func (v *view) token(id ostiary.ID) (t ostiary.Token, err error) {
+	if v.account == 0 {
+		t, err = v.TokenByID(id)
+	} else {
+		t, err = v.Reader.Token(v.account, id)
+	}
+	if err != nil {
+		return t, err
+	}
+	v.account = t.Account
+	return t, ostiary.May(v.actor, ostiary.SeeToken, ostiary.TokenTarget(t))
+}
+
+// tokenView gives a token for the answer to a change. It does not ask May again: a token that
+// retired itself, or was promoted away, is still shown to whoever did it.
+func (v *view) tokenView(id ostiary.ID) (TokenView, error) {
+	t, err := v.Reader.Token(v.account, id)
+	if err != nil {
+		return TokenView{}, err
+	}
+	use, _ := v.usesOf(id)
+	secrets, err := v.Secrets(v.account, id)
+	if err != nil {
+		return TokenView{}, err
+	}
+	return v.dress(t, secrets, use)
+}
+
+// dress adds to a token what follows from other records.
+func (v *view) dress(t ostiary.Token, secrets []ostiary.Secret, use ostiary.Use) (TokenView, error) {
+	out := TokenView{Token: t, Use: use}
+	if len(secrets) > 0 {
+		out.Hint = secrets[len(secrets)-1].Hint
+	}
+	owner, err := v.roleOf(t.Owner)
+	if err != nil {
+		return out, err
+	}
+	out.CanUse = ostiary.CanUse(*t.Fact().Token, owner)
+	if !t.RetiredOn.IsZero() || ostiary.Expired(*t.Fact().Token, v.a.set.Now()) {
+		out.CanUse = ostiary.NoRole
+	}
+	if t.Owner != 0 {
+		u, err := v.User(t.Owner)
+		if err != nil {
+			return out, err
+		}
+		out.OwnerEmail = u.Email
+	}
+	return out, nil
+}
+
+// checkText says whether a text may stand in a record: valid UTF-8 without control characters.
+func checkText(field, s string) error {
+	if len(s) > ostiary.MaxText {
+		return ostiary.RefuseField(field, "The text is longer than 500 bytes.")
+	}
+	if !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) {
+		return ostiary.RefuseField(field, "The text holds control characters or is not UTF-8.")
+	}
+	return nil
+}
