@@ -181,6 +181,12 @@ func isUUID(s string) bool {
 	return true
 }
 
-func isAlnum(c byte) bool {
-	return '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
-}
+// alnum holds the letters and digits. Every request's token is compared with it, byte by byte.
+var alnum = func() (set [256]bool) {
+	for _, c := range []byte(base62) {
+		set[c] = true
+	}
+	return set
+}()
+
+func isAlnum(c byte) bool { return alnum[c] }

@@ -2,7 +2,6 @@ package authority
 
 import (
 	"context"
-	"errors"
 	"regexp"
 	"strings"
 	"time"

@@ -90,6 +90,7 @@ type Caller struct {
 	Agent    string
 	Tag      string
 	Once     *ostiary.Once
+	Repeated *bool // set to say whether the same call was made before under its Idempotency-Key
 }
 
 // A tx is one transaction of a change: the records, who changes them, and when.
@@ -107,6 +108,8 @@ type view struct {
 	caller  Caller
 	account ostiary.ID
 	actor   ostiary.Actor
+
+	repeated bool // the change was made before, under its Idempotency-Key
 }
 
 // onceFor is how long an Idempotency-Key is honoured.
@@ -131,6 +134,7 @@ func (a *Authority) change(ctx context.Context, c Caller,
 		if err != nil {
 			return err
 		}
+		t.repeated = before != 0
 		if before == 0 {
 			if story, err = do(t); err != nil {
 				return err
@@ -138,6 +142,9 @@ func (a *Authority) change(ctx context.Context, c Caller,
 			before = t.revision
 		}
 		revision = before
+		if c.Repeated != nil {
+			*c.Repeated = t.repeated
+		}
 		if show == nil {
 			return nil
 		}

@@ -58,10 +58,13 @@ func (a *Authority) CreateToken(ctx context.Context, c Caller, n NewToken) (Made
 		made.Secret = a.set.Format.New()
 		return t.createToken(n, made.Secret)
 	}, func(v *view, s ostiary.Story) (err error) {
+		// A transaction that ran twice may have made a secret that never got on record.
+		if made.Repeated = v.repeated; made.Repeated {
+			made.Secret = ostiary.SecretText{}
+		}
 		made.TokenView, err = v.tokenView(s.Token)
 		return err
 	})
-	made.Repeated = made.Secret == (ostiary.SecretText{})
 	return made, rev, err
 }
 

@@ -207,9 +207,11 @@ func (a *Authority) DisableUser(ctx context.Context, c Caller, id ostiary.ID, di
 		what = "user.disable"
 	}
 	return a.operate(ctx, c, id, what, func(t *tx, u ostiary.User) (bool, error) {
-		changed := u.Disabled != disabled
+		if u.Disabled == disabled {
+			return false, nil
+		}
 		u.Disabled = disabled
-		return changed, t.PutUser(u)
+		return true, t.PutUser(u)
 	})
 }
 

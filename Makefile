@@ -1,0 +1,50 @@
+# Needs Go, git and make. What the tests need beyond that, scripts/install-test-needs installs.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# The Go that is installed is the Go that is used, and a checkout of another user's is no error.
+export GOTOOLCHAIN := local
+export GOFLAGS     := -buildvcs=false $(filter-out -buildvcs=%,$(GOFLAGS))
+
+TOOL     := go tool -modfile=tools/go.mod
+FUZZTIME ?= 10s
+
+.PHONY: help check lint test run golden bench fuzz mutants release
+
+help: ## say what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+check: lint ## fast: format, vet, staticcheck, imports, short tests on SQLite
+	go test -short ./...
+
+lint: ## format, vet and staticcheck alone
+	@files=$$($(TOOL) gofumpt -l .); if [ -n "$$files" ]; then echo "gofumpt changes:"; echo "$$files"; exit 1; fi
+	go vet ./...
+	$(TOOL) staticcheck ./...
+
+test: ## everything that CI runs; installs what it needs
+	scripts/install-test-needs
+	$(MAKE) --no-print-directory lint
+	go test -timeout 20m ./...
+	scripts/race
+	scripts/interop
+
+run: ## start the demo: nothing is kept, nothing is needed
+	go run ./cmd/ostiary demo
+
+golden: ## write the golden pages anew; then review them as a diff
+	go test $$(scripts/packages-with 'flag\.Bool("update"') -update
+
+bench: ## measure, as ratios in one run
+	go run ./bench
+
+fuzz: ## each fuzz target for FUZZTIME (10s)
+	scripts/fuzz $(FUZZTIME)
+
+mutants: ## break each rule by hand and see a page change
+	scripts/mutants
+
+release: ## static programs for Linux, into dist/
+	scripts/release

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"time"
+
+	"ostiary"
+	"ostiary/internal/authority"
+	"ostiary/internal/directory"
+	"ostiary/internal/follow"
+	"ostiary/internal/store"
+	"ostiary/internal/store/storetest"
+	"ostiary/internal/usage"
+)
+
+const rounds = 5
+
+// decision measures Check in process, with hashing and the count of use, tokens picked uniformly at
+// random, while 50 changes a second are made and applied.
+func decision(folder string) error {
+	fmt.Println("A decision in process, 50 changes a second being applied")
+	for _, n := range []int{10_000, 1_000_000} {
+		if err := decideAmong(filepath.Join(folder, fmt.Sprint(n)), n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func decideAmong(folder string, n int) error {
+	ctx := context.Background()
+	db, err := store.Create(ctx, folder, store.Options{})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if err := storetest.Fill(ctx, db, n); err != nil {
+		return err
+	}
+	dir, before, begun := directory.New(), heap(), time.Now()
+	if err := dir.Load(ctx, db); err != nil {
+		return err
+	}
+	loaded := time.Since(begun)
+	size := heap() - before
+	uses, err := usage.Open(filepath.Join(folder, "use.db"), usage.Options{})
+	if err != nil {
+		return err
+	}
+	defer uses.Close()
+	a := authority.New(db, dir, follow.New(db, dir, nil), uses, authority.Settings{})
+	defer a.Close(ctx)
+
+	secrets := make([]ostiary.SecretText, n)
+	for i := range secrets {
+		secrets[i] = storetest.Secret(i)
+	}
+	changes, stop := changing(a)
+	defer stop()
+	fmt.Printf("  %9d tokens: loaded in %.2f s, %d MB of heap\n", n, loaded.Seconds(), size>>20)
+	decide(a, secrets, time.Second) // until the tables have grown
+	var thread, whole, allocs []float64
+	for range rounds {
+		one := decide(a, secrets, 3*time.Second)
+		thread, whole, allocs = append(thread, one.thread), append(whole, one.whole), append(allocs, one.allocs)
+	}
+	fmt.Printf("  %9d tokens: %.0f ns of CPU a decision (%s), %.0f ns with everything else in the process, %.3f allocations; %d changes\n",
+		n, median(thread), spread(thread), median(whole), median(allocs), changes())
+	return nil
+}
+
+type cost struct{ thread, whole, allocs float64 }
+
+// decide asks for a while on one thread, and gives nanoseconds and allocations a decision.
+func decide(a *authority.Authority, secrets []ostiary.SecretText, long time.Duration) cost {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	ctx, app, from := context.Background(), storetest.Apps()[0], netip.MustParseAddr("192.0.2.1")
+	q := &ostiary.Question{Need: ostiary.ReadOnly, From: from, Method: "GET", Path: "/v2/account/current", Agent: "curl/8"}
+	q.Shown, q.App = ostiary.ShownToken, app
+	var was, is runtime.MemStats
+	runtime.ReadMemStats(&was)
+	thread, whole, begun, done := cpu(rusageThread), cpu(syscall.RUSAGE_SELF), time.Now(), 0
+	for q.At = begun; q.At.Sub(begun) < long; done++ {
+		q.Token = secrets[rand.IntN(len(secrets))]
+		q.At = time.Now()
+		if d := a.Check(ctx, q); !d.OK() {
+			panic("a token that is on record was told " + d.Reason.String())
+		}
+	}
+	thread, whole = cpu(rusageThread)-thread, cpu(syscall.RUSAGE_SELF)-whole
+	runtime.ReadMemStats(&is)
+	n := float64(done)
+	return cost{float64(thread) / n, float64(whole) / n, float64(is.Mallocs-was.Mallocs) / n}
+}
+
+// changing makes 50 changes a second until it is stopped, and counts them.
+func changing(a *authority.Authority) (count func() int, stop func()) {
+	ctx, halt := context.WithCancel(context.Background())
+	ended, made := make(chan struct{}), make(chan int, 1)
+	made <- 0
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(time.Second / 50)
+		defer tick.Stop()
+		c := authority.Caller{Operator: "bench"}
+		for i := 0; ; i++ {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			text := fmt.Sprint("change ", i)
+			if _, _, err := a.SetToken(ctx, c, ostiary.ID(1+i%1000), authority.TokenPatch{Description: &text}); err == nil {
+				made <- 1 + <-made
+			}
+		}
+	}()
+	return func() int { n := <-made; made <- n; return n }, func() { halt(); <-ended }
+}
+
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}

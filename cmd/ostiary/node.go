@@ -1,0 +1,241 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"ostiary"
+	"ostiary/internal/answer"
+	"ostiary/internal/api"
+	"ostiary/internal/authority"
+	"ostiary/internal/config"
+	"ostiary/internal/credential"
+	"ostiary/internal/directory"
+	"ostiary/internal/follow"
+	"ostiary/internal/gate"
+	"ostiary/internal/login"
+	"ostiary/internal/serve"
+	"ostiary/internal/store"
+	"ostiary/internal/usage"
+)
+
+// A node is one server: the records of a data folder, memory that follows them, and what answers.
+type node struct {
+	Authority *authority.Authority
+
+	cfg       config.Config
+	log       *slog.Logger
+	out       *serve.Writer
+	metrics   *serve.Metrics
+	requests  *serve.RequestLog
+	db        *store.DB
+	directory *directory.Directory
+	follower  *follow.Follower
+	usage     *usage.Usage
+	listeners *serve.Listeners
+	server    *serve.Server
+
+	halt      context.CancelFunc // ends following
+	following sync.WaitGroup
+}
+
+// openNode opens the records, loads memory from them and takes the addresses. Its log goes to logs.
+// A caller waits in line at the addresses until Start.
+func openNode(ctx context.Context, cfg config.Config, logs io.Writer) (*node, error) {
+	n := &node{cfg: cfg, out: serve.NewWriter(logs, cfg.TokenPrefix), metrics: serve.NewMetrics(programVersion())}
+	n.log = serve.NewLogger(n.out, cfg.LogLevel)
+	n.requests = serve.NewRequestLog(n.out, cfg.AccessLog, n.metrics)
+	if err := n.open(ctx); err != nil {
+		return nil, errors.Join(err, n.Close(ctx))
+	}
+	return n, nil
+}
+
+func (n *node) open(ctx context.Context) (err error) {
+	cfg := n.cfg
+	n.db, err = store.Open(ctx, cfg.Data, store.Options{
+		Mark: cfg.Mark, AcceptRollback: cfg.AcceptRollback, Log: n.log,
+	})
+	if err != nil {
+		return err
+	}
+	n.warnOfOpenFolder()
+	counted := n.metrics.CountChanges(n.db)
+	n.directory = directory.New()
+	if err := n.directory.Load(ctx, counted); err != nil {
+		return err
+	}
+	n.follower = follow.New(counted, n.directory, n.log)
+	n.usage, err = usage.Open(filepath.Join(cfg.Data, "use.db"), usage.Options{Every: cfg.UseFlush, Log: n.log})
+	if err != nil {
+		return err
+	}
+	rules, err := config.LoadRules(cfg.Rules)
+	if err != nil {
+		return err
+	}
+	n.Authority = authority.New(counted, n.directory, n.follower, n.usage, authority.Settings{
+		Format: n.format(), Caps: n.caps(), RatePerSec: cfg.RateLimit, Rules: rules, Log: n.log,
+	})
+	n.listeners, err = serve.Listen(cfg.Listen, cfg.AdminListen, cfg.Data, cfg.TLSCert != "")
+	if err != nil {
+		return err
+	}
+	return n.join(rules)
+}
+
+// join makes the doors, and the server that serves them.
+func (n *node) join(rules []ostiary.Rule) error {
+	cfg := n.cfg
+	trusted, err := credential.ParseTrusted(cfg.TrustedPeers)
+	if err != nil {
+		return err
+	}
+	read, err := credential.New(credential.Settings{
+		Format: n.format(), Token: cfg.TokenHeader, App: cfg.AppHeader, MorePairs: cfg.MoreHeaders,
+		Account: cfg.AccountHeader,
+	})
+	if err != nil {
+		return err
+	}
+	host, _ := os.Hostname() // without one, answers do not name the server
+	pages := cmp.Or(cfg.PublicURL, n.URL())
+	calls := cmp.Or(cfg.APIURL, pages)
+	answers := answer.New(answer.Settings{
+		Server: host, Realm: "Ostiary", PublicURL: pages, Reference: calls + "/docs#",
+	})
+	native := api.New(n.Authority, read, trusted, answers, n.requests, api.Options{
+		PublicURL: pages, APIURL: calls, Hash: login.Hash, Status: n.status, Backup: n.db.Backup,
+	})
+	n.metrics.Watch(n.watched())
+	n.server, err = serve.New(n.listeners, serve.Options{
+		Gate: gate.NewForward(n.Authority, read, trusted, rules, answers, n.requests),
+		API:  native.Public(),
+		Operator: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			native.Operator(serve.Operator(r.Context())).ServeHTTP(w, r)
+		}),
+		State: n.state, Metrics: n.metrics, TLSCert: cfg.TLSCert, TLSKey: cfg.TLSKey, Log: n.log,
+	})
+	return err
+}
+
+// Start follows the log, and answers.
+func (n *node) Start() {
+	ctx, halt := context.WithCancel(context.Background())
+	n.halt = halt
+	n.following.Go(func() { n.follower.Run(ctx) })
+	n.server.Start()
+}
+
+// URL is where the node listens, as a caller on this machine writes it.
+func (n *node) URL() string { return n.listeners.URL() }
+
+// AuthURL is where proxies ask.
+func (n *node) AuthURL() string { return n.URL() + "/auth" }
+
+// AdminURL is where metrics are; empty where the settings want none.
+func (n *node) AdminURL() string { return n.listeners.AdminURL() }
+
+// Close finishes the requests that have begun, puts on record and writes down what they left
+// behind, and gives everything up. What ctx is too short for is broken off, and that is an error.
+func (n *node) Close(ctx context.Context) error {
+	var errs []error
+	switch {
+	case n.server != nil && n.halt != nil:
+		errs = append(errs, n.server.Shutdown(ctx))
+	case n.listeners != nil:
+		n.listeners.Close()
+	}
+	if n.Authority != nil {
+		errs = append(errs, n.Authority.Close(ctx))
+	}
+	if n.halt != nil {
+		n.halt()
+		n.following.Wait()
+	}
+	if n.usage != nil {
+		errs = append(errs, n.usage.Close())
+	}
+	n.requests.Close()
+	if n.db != nil {
+		errs = append(errs, n.db.Close())
+		n.log.Info("stopped")
+	}
+	flush, stop := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer stop()
+	n.out.Close(flush) // a reader that is gone takes its lines with it
+	return errors.Join(errs...)
+}
+
+// state says what the node can do now.
+func (n *node) state() serve.State {
+	s := serve.State{Changes: n.db.Degraded(), Follow: n.follower.Err()}
+	var f ostiary.Facts
+	n.directory.Look(ostiary.Hash{}, "", &f)
+	if !f.Ready {
+		s.Decisions = errors.New("memory does not hold the records")
+	}
+	return s
+}
+
+func (n *node) watched() serve.Watched {
+	return serve.Watched{
+		Revision: n.directory.Revision,
+		Behind:   n.follower.Behind,
+		Records: func() serve.Records {
+			s := n.directory.Size()
+			return serve.Records{
+				Accounts: s.Accounts, Users: s.Users, Members: s.Members, Tokens: s.Tokens, Secrets: s.Secrets, Apps: s.Apps,
+			}
+		},
+		StoreErrors: n.db.ErrorCount,
+		UseDropped:  n.usage.Dropped,
+		LogDropped:  n.out.Dropped,
+		State:       n.state,
+	}
+}
+
+// status is how the node is doing, for the operator.
+func (n *node) status(context.Context) api.Status {
+	size, state := n.directory.Size(), n.state()
+	s := api.Status{
+		Version: programVersion(), Revision: n.directory.Revision(),
+		Accounts: size.Accounts, Tokens: size.Tokens, Apps: size.Apps,
+	}
+	for _, err := range []error{state.Decisions, state.Changes, state.Follow} {
+		if err != nil {
+			s.Degraded = append(s.Degraded, err.Error())
+		}
+	}
+	return s
+}
+
+func (n *node) format() ostiary.SecretFormat {
+	return ostiary.SecretFormat{Prefix: n.cfg.TokenPrefix, UUID: n.cfg.TokenFormat == "uuid"}
+}
+
+func (n *node) caps() ostiary.Caps {
+	c := n.cfg
+	return ostiary.Caps{
+		WaitingPerToken: c.MaxWaitingAppsPerToken, AppsPerToken: c.MaxAppsPerToken,
+		AppsPerAccount: c.MaxAppsPerAccount, NewAppsPerSecond: c.MaxNewAppsPerSecond,
+		TokensPerUser: c.MaxTokensPerUser,
+	}
+}
+
+// warnOfOpenFolder: the records hold no secret, but hashes, addresses and the socket lie there.
+func (n *node) warnOfOpenFolder() {
+	info, err := os.Stat(n.cfg.Data)
+	if err == nil && info.Mode().Perm()&0o077 != 0 {
+		n.log.Warn("other users of this machine can look into the data folder; chmod 700 keeps them out",
+			"folder", n.cfg.Data, "mode", info.Mode().Perm().String())
+	}
+}

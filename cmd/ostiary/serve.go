@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"ostiary/internal/config"
+	"ostiary/internal/serve"
+	"ostiary/internal/store"
+)
+
+// stopWithin is how long requests that have begun may take when the server stops.
+const stopWithin = 10 * time.Second
+
+func serveCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Answer requests, serve the API and keep the records",
+		Long: "Answer requests at /auth, serve the API, and keep the records of a data folder that 'ostiary init' made.\n\n" +
+			"Every setting is a flag, or an environment variable (OSTIARY_LISTEN for --listen), or a line of the file\n" +
+			"that --config names; the first of these that says something counts. Logs are JSON lines on standard error.\n\n" +
+			"It exits with 3 where there is no database, 4 where it is older than what this node has seen, 5 where\n" +
+			"another server uses it, 6 where a newer version wrote it, and 7 where an address is taken.",
+		Example: "  ostiary serve --data /var/lib/ostiary\n" +
+			"  ostiary serve --config /etc/ostiary.conf --access-log",
+		Args: takes(),
+	}
+	cfg := config.Register(cmd.Flags())
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		warnings, err := cfg.Load(cmd.Flags(), os.Environ())
+		if err != nil {
+			return &usageError{err}
+		}
+		n, err := openNode(cmd.Context(), *cfg, cmd.ErrOrStderr())
+		if err != nil {
+			return withExit(err)
+		}
+		for _, w := range warnings {
+			n.log.Warn("a setting was not understood", "what", w)
+		}
+		n.Start()
+		return n.serveUntil(cmd.Context())
+	}
+	return cmd
+}
+
+// serveUntil answers until ctx ends, or a listener breaks down, and then closes the node.
+func (n *node) serveUntil(ctx context.Context) error {
+	var broken error
+	select {
+	case <-ctx.Done():
+		n.log.Info("stopping")
+	case broken = <-n.server.Broken():
+		n.log.Error("stopping", "error", broken)
+	}
+	closing, stop := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+	defer stop()
+	return errors.Join(broken, n.Close(closing))
+}
+
+// withExit gives an error that keeps the server from starting its exit code.
+func withExit(err error) error {
+	for is, code := range map[error]int{
+		store.ErrMissing: exitMissing,
+		store.ErrBehind:  exitBehind,
+		store.ErrInUse:   exitInUse,
+		store.ErrNewer:   exitNewer,
+		serve.ErrTaken:   exitTaken,
+	} {
+		if errors.Is(err, is) {
+			return &exitError{code, err}
+		}
+	}
+	return err
+}

@@ -1,0 +1,105 @@
+package answer
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// body has the keys that every error has, and two that stand only where there is something to say.
+type body struct {
+	Code        string `json:"code"`
+	Message     string `json:"message"`
+	Explanation string `json:"explanation"`
+	Reference   string `json:"reference"`
+	Server      string `json:"server"`
+	Status      int    `json:"status"`
+	Tag         string `json:"tag"`
+	Field       string `json:"field,omitempty"`
+	Detail      any    `json:"detail,omitempty"`
+}
+
+// bodyV1 is what clients of the first API read besides.
+type bodyV1 struct {
+	Success bool   `json:"success"`
+	Error   string `json:"error"`
+	body
+}
+
+// Write sends the answer. The tag is that of its line in the request log.
+func (t *Table) Write(w http.ResponseWriter, a Answer, tag string) {
+	t.writeHeaders(w.Header(), a, tag)
+	b := t.body(a, tag)
+	send(w, a.Status, b, func() any { b.Detail = nil; return b })
+}
+
+// WriteV1 sends the answer with the keys "success" and "error" of the first API besides.
+func (t *Table) WriteV1(w http.ResponseWriter, a Answer, tag string) {
+	t.writeHeaders(w.Header(), a, tag)
+	b := bodyV1{Error: a.Message, body: t.body(a, tag)}
+	send(w, a.Status, b, func() any { b.Detail = nil; return b })
+}
+
+func (t *Table) body(a Answer, tag string) body {
+	b := body{
+		Code: a.Code, Message: a.Message, Explanation: a.Explanation, Server: t.set.Server,
+		Status: a.Status, Tag: tag, Field: a.Field, Detail: a.Detail,
+	}
+	if t.set.Reference != "" {
+		b.Reference = t.set.Reference + a.Code
+	}
+	return b
+}
+
+// writeHeaders repeats what gateways drop with the body.
+func (t *Table) writeHeaders(h http.Header, a Answer, tag string) {
+	h["Content-Type"] = []string{"application/json"}
+	h["Cache-Control"] = []string{"no-store"}
+	h["X-Ostiary-Code"] = []string{a.Code}
+	if tag != "" {
+		h["X-Ostiary-Tag"] = []string{headerText(tag)}
+	}
+	if a.Status == http.StatusUnauthorized {
+		h["Www-Authenticate"] = []string{t.challenge}
+	}
+	if a.ApprovalURL != "" {
+		h["X-Circonus-Token-Approval-Url"] = []string{headerText(a.ApprovalURL)}
+	}
+	if a.RetryAfter > 0 {
+		h["Retry-After"] = []string{strconv.Itoa(a.RetryAfter)}
+	}
+	if a.Allow != "" {
+		h["Allow"] = []string{headerText(a.Allow)}
+	}
+	if a.Revision > 0 {
+		h["X-Ostiary-Revision"] = []string{strconv.FormatUint(a.Revision, 10)}
+	}
+}
+
+// send writes the body, or what plain makes of it where a detail cannot be written as JSON.
+// json.Marshal escapes what HTML and scripts could trip over, and replaces invalid UTF-8.
+func send(w http.ResponseWriter, status int, b any, plain func() any) {
+	text, err := json.Marshal(b)
+	if err != nil {
+		text, _ = json.Marshal(plain())
+	}
+	w.Header()["Content-Length"] = []string{strconv.Itoa(len(text) + 1)}
+	w.WriteHeader(status)
+	w.Write(append(text, '\n'))
+}
+
+// headerText drops what may not stand in a header's value: all but printable ASCII.
+func headerText(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// quotedText is for between the quotes of a header's parameter.
+func quotedText(s string) string {
+	return strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(headerText(s))
+}

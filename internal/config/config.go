@@ -1,0 +1,70 @@
+// Package config reads the settings: flags, then OSTIARY_* environment variables, then a file.
+package config
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/spf13/pflag"
+)
+
+// A Config is every setting of the program, checked one by one.
+type Config struct {
+	File string // from which settings are read besides
+
+	Data           string
+	Mark           string // empty: in Data
+	AcceptRollback bool
+	UseFlush       time.Duration
+
+	Listen       string
+	AdminListen  string // empty: none
+	TLSCert      string
+	TLSKey       string
+	TrustedPeers string
+	PublicURL    string // without a slash at the end; empty: where it listens
+	APIURL       string // the same; empty: PublicURL
+
+	TokenFormat   string // "ostiary" or "uuid"
+	TokenPrefix   string
+	TokenHeader   string
+	AppHeader     string
+	MoreHeaders   [][2]string // further headers for token and application name
+	AccountHeader string
+	Rules         string // a file
+
+	RateLimit float64 // requests a second of one token; zero: no limit
+
+	MaxWaitingAppsPerToken int
+	MaxAppsPerToken        int
+	MaxAppsPerAccount      int
+	MaxNewAppsPerSecond    int
+	MaxTokensPerUser       int
+
+	AccessLog bool
+	LogLevel  slog.Level
+}
+
+// Register makes the named settings flags of a command; without names, all of them. --config
+// always is. The Config has the defaults until Load has read the rest.
+func Register(fs *pflag.FlagSet, names ...string) *Config {
+	c := &Config{}
+	for _, s := range settings(c) {
+		if s.name == configName || len(names) == 0 || contains(names, s.name) {
+			flag := fs.VarPF(s.value, s.name, "", s.help)
+			if _, isSwitch := s.value.(*onOff); isSwitch {
+				flag.NoOptDefVal = "true"
+			}
+		}
+	}
+	return c
+}
+
+func contains(names []string, name string) bool {
+	for _, n := range names {
+		if n == name {
+			return true
+		}
+	}
+	return false
+}

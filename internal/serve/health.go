@@ -1,0 +1,82 @@
+package serve
+
+import (
+	"encoding/json"
+	"net/http"
+)
+
+// A State says what the node can do now. Nil errors say that all is well.
+type State struct {
+	Decisions error
+	Changes   error
+	Follow    error // the directory does not follow the log
+}
+
+// degraded names the parts that do not work.
+func (s State) degraded() []string {
+	names := []string{}
+	if s.Decisions != nil {
+		names = append(names, "decisions")
+	}
+	if s.Changes != nil {
+		names = append(names, "changes")
+	}
+	if s.Follow != nil {
+		names = append(names, "follow")
+	}
+	return names
+}
+
+// alive says that the process answers.
+func alive(w http.ResponseWriter, r *http.Request) {
+	reply(w, r, http.StatusOK, map[string]string{"status": "alive"})
+}
+
+// ready answers /readyz: 200 while decisions can be made, and with ?for=changes while changes can.
+// Why a part does not work is for the operator: it stands in the log, and on the admin listener.
+func ready(state func() State, why bool) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		s := state()
+		ok := s.Decisions == nil
+		switch what := r.URL.Query().Get("for"); what {
+		case "", "decisions":
+		case "changes":
+			ok = ok && s.Changes == nil
+		default:
+			reply(w, r, http.StatusBadRequest, map[string]string{"error": "for is changes or decisions"})
+			return
+		}
+		body := map[string]any{"ready": ok, "degraded": s.degraded()}
+		if why {
+			body["why"] = s.why()
+		}
+		status := http.StatusOK
+		if !ok {
+			status = http.StatusServiceUnavailable
+			w.Header().Set("Retry-After", "1")
+		}
+		reply(w, r, status, body)
+	}
+}
+
+func (s State) why() map[string]string {
+	why := map[string]string{}
+	for part, err := range map[string]error{"decisions": s.Decisions, "changes": s.Changes, "follow": s.Follow} {
+		if err != nil {
+			why[part] = err.Error()
+		}
+	}
+	return why
+}
+
+func reply(w http.ResponseWriter, r *http.Request, status int, body any) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		status, body = http.StatusMethodNotAllowed, map[string]string{"error": "only GET and HEAD are served here"}
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(body)
+}

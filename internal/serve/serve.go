@@ -1,0 +1,124 @@
+// Package serve is what makes a server of the doors: listeners, shutdown, the request log, metrics
+// and health.
+package serve
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Options say what a server serves.
+type Options struct {
+	Gate     http.Handler // /auth and all below it
+	API      http.Handler // whatever else comes to the main listener
+	Operator http.Handler // the management socket; Operator gives who speaks
+	State    func() State
+	Metrics  *Metrics
+	TLSCert  string // files; empty: no TLS
+	TLSKey   string
+	Log      *slog.Logger
+}
+
+// A Server answers at its listeners until it is shut down.
+type Server struct {
+	listeners           *Listeners
+	log                 *slog.Logger
+	main, admin, socket *http.Server
+	serving             sync.WaitGroup
+	broken              chan error
+}
+
+// New makes a server of taken addresses. It owns them from now on, also after an error.
+func New(l *Listeners, o Options) (*Server, error) {
+	s := &Server{listeners: l, log: o.Log, broken: make(chan error, 3)}
+	d := &dispatcher{gate: o.Gate, api: o.API, alive: alive, ready: ready(o.State, false), log: o.Log}
+	s.main = s.server(d)
+	s.admin = s.server(admin(o.Metrics, o.State))
+	s.admin.WriteTimeout = 5 * time.Minute // a profile is written for as long as the caller asks
+	s.socket = s.server(o.Operator)
+	s.socket.ConnContext = withPeer
+	s.socket.WriteTimeout = 0 // a backup is as long as it is
+	l.socket.log = o.Log
+	if l.secure {
+		cert, err := loadCertificate(o.TLSCert, o.TLSKey, o.Log)
+		if err != nil {
+			l.Close()
+			return nil, err
+		}
+		s.main.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: cert.get}
+	}
+	return s, nil
+}
+
+func (s *Server) server(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       slowest,
+		WriteTimeout:      slowest,
+		IdleTimeout:       3 * time.Minute, // longer than a proxy's, so that the proxy closes first
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          errorLog(s.log),
+	}
+}
+
+// Start begins to answer, and says so.
+func (s *Server) Start() {
+	l := s.listeners
+	s.serve(func() error {
+		if l.secure {
+			return s.main.ServeTLS(l.main, "", "")
+		}
+		return s.main.Serve(l.main)
+	})
+	if l.admin != nil {
+		s.serve(func() error { return s.admin.Serve(l.admin) })
+	}
+	s.serve(func() error { return s.socket.Serve(l.socket) })
+	s.log.Info("listening", "url", l.URL(), "admin_url", l.AdminURL(), "socket", l.socket.path)
+	notify("READY=1")
+}
+
+func (s *Server) serve(run func() error) {
+	s.serving.Go(func() {
+		if err := run(); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+			s.broken <- fmt.Errorf("a listener broke down: %w", err)
+		}
+	})
+}
+
+// Broken gives an error when a listener breaks down.
+func (s *Server) Broken() <-chan error { return s.broken }
+
+// Shutdown stops taking requests and finishes those that have begun. When ctx ends it breaks off
+// those that are still there, and says so.
+func (s *Server) Shutdown(ctx context.Context) error {
+	notify("STOPPING=1")
+	var ending sync.WaitGroup
+	var errs [2]error
+	for i, h := range []*http.Server{s.main, s.socket} {
+		ending.Go(func() { errs[i] = end(ctx, h) })
+	}
+	ending.Wait()
+	// The metrics can be read until the last request has gone; a profile is not waited for.
+	s.admin.Close()
+	s.listeners.Close()
+	s.serving.Wait()
+	return errors.Join(errs[:]...)
+}
+
+func end(ctx context.Context, h *http.Server) error {
+	err := h.Shutdown(ctx)
+	if err != nil {
+		h.Close()
+		return fmt.Errorf("requests were broken off: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,238 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"time"
+
+	"ostiary"
+)
+
+// refuseMark refuses to make a database where one that had changes is missing.
+func refuseMark(path string, o Options) error {
+	seen, _, err := readMark(path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && (seen.Revision == 0 || o.AcceptRollback) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: there is none, and the mark %s says that there was one at revision %d; "+
+		"restore a backup, or say --accept-rollback to begin anew", ErrBehind, path, seen.Revision)
+}
+
+// meetMark compares the database with the mark, and lets the mark follow it.
+func (db *DB) meetMark(ctx context.Context, path string, o Options) error {
+	seen, seq, err := readMark(path)
+	missing := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !missing {
+		return err
+	}
+	behind := error(nil)
+	if !missing {
+		if behind, err = db.compare(seen, path); err != nil {
+			return err
+		}
+		if behind != nil && !o.AcceptRollback {
+			return behind
+		}
+	}
+	if err := db.openMarks(path, seq); err != nil {
+		return err
+	}
+	switch {
+	case behind != nil:
+		db.log.Warn("a database from the past is accepted", "revision", db.head.Revision, "seen", seen.Revision)
+		err = db.retireAgain(ctx, rollbackBy, "the database was put back in time")
+	case missing:
+		if db.head.Revision > 0 {
+			db.log.Warn("the mark was missing and is made anew: an older database would not have been noticed", "mark", path)
+		}
+		err = db.recall(ctx, 0)
+	default:
+		err = db.recall(ctx, seen.Revision)
+	}
+	if err != nil {
+		return fmt.Errorf("bringing the mark up to date: %w", err)
+	}
+	if err := db.mark.write(db.head); err != nil {
+		return fmt.Errorf("writing the mark: %w", err)
+	}
+	return nil
+}
+
+// compare says whether the database is behind the mark, or went another way.
+func (db *DB) compare(seen ostiary.Head, path string) (behind, err error) {
+	const toDo = "restore a newer backup, or start with --accept-rollback to go on from here: " +
+		"what was changed since is lost, and retired tokens stay retired"
+	if seen.Revision > db.head.Revision {
+		return fmt.Errorf("%w: it is at revision %d, the mark %s at %d; %s",
+			ErrBehind, db.head.Revision, path, seen.Revision, toDo), nil
+	}
+	if seen.Revision == 0 {
+		return nil, nil
+	}
+	at, err := headAt(db.writing, seen.Revision)
+	if err != nil && !errors.Is(err, ostiary.ErrNotFound) {
+		return nil, err
+	}
+	if at != seen {
+		return fmt.Errorf("%w: it is at revision %d, but its revision %d is not the one that the mark %s has seen; %s",
+			ErrBehind, db.head.Revision, seen.Revision, path, toDo), nil
+	}
+	return nil, nil
+}
+
+func (db *DB) openMarks(path string, seq uint64) (err error) {
+	if db.retired, err = openRetired(path + ".retired"); err != nil {
+		return fmt.Errorf("opening the list of retired tokens: %w", err)
+	}
+	if db.mark, err = openMark(path, seq); err != nil {
+		return fmt.Errorf("opening the mark: %w", err)
+	}
+	return nil
+}
+
+// remember writes what a change retired, and the mark, to the disk.
+func (db *DB) remember(w *writer) error {
+	if err := db.retired.add(w.retiring); err != nil {
+		return err
+	}
+	return db.mark.write(db.head)
+}
+
+// markAgain tries what remember could not do.
+func (db *DB) markAgain() error {
+	err := db.retired.add(nil)
+	if err == nil {
+		err = db.mark.write(db.head)
+	}
+	if err != nil {
+		err = fmt.Errorf("the mark cannot be written: %w", err)
+	}
+	db.health.set(marks, err)
+	return err
+}
+
+// recall adds to the list what was retired after a revision, by changes that were not acknowledged
+// or while there was no list.
+func (db *DB) recall(ctx context.Context, after uint64) error {
+	r := &reader{ctx: ctx, conn: db.writing, db: db}
+	if after == 0 || db.retired.size == 0 {
+		hashes, err := r.retiredSecrets()
+		if err != nil {
+			return err
+		}
+		return db.retired.add(hashes)
+	}
+	for {
+		changes, err := readChanges(db.writing, after, batch)
+		if err != nil {
+			return err
+		}
+		for _, c := range changes {
+			hashes, err := r.retiredBy(c.Facts)
+			if err != nil {
+				return err
+			}
+			if err := db.retired.add(hashes); err != nil {
+				return err
+			}
+			after = c.Revision
+		}
+		if len(changes) < batch {
+			return nil
+		}
+	}
+}
+
+// retiredBy gives the secrets of the tokens that facts say are retired.
+func (r *reader) retiredBy(facts []ostiary.Fact) (out []ostiary.Hash, err error) {
+	for _, f := range facts {
+		if f.Token == nil || !f.Token.Retired {
+			continue
+		}
+		secrets, err := r.Secrets(f.Token.Account, f.Token.ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range secrets {
+			out = append(out, s.Hash)
+		}
+	}
+	return out, nil
+}
+
+const rollbackBy ostiary.By = "operator:rollback"
+
+// retireAgain retires, in one entry, the tokens on the list that this database still lets in.
+func (db *DB) retireAgain(ctx context.Context, by ostiary.By, because string) error {
+	known, err := db.retired.all()
+	if err != nil {
+		return err
+	}
+	again := 0
+	err = db.Update(ctx, func(w ostiary.Writer) error {
+		at := time.Now().UTC().Truncate(time.Millisecond)
+		tokens, err := w.(*writer).liveAmong(known)
+		if err != nil || len(tokens) == 0 {
+			return err
+		}
+		story := ostiary.Story{What: "token.retire", By: by, Details: map[string]string{"because": because}}
+		var names []string
+		for _, t := range tokens {
+			t.RetiredOn, t.RetiredBy = at, by
+			if err := w.PutToken(t); err != nil {
+				return err
+			}
+			names = append(names, t.ID.String())
+		}
+		story.Details["tokens"] = strings.Join(names, ", ")
+		account := tokens[0].Account
+		if slices.ContainsFunc(tokens, func(t ostiary.Token) bool { return t.Account != account }) {
+			account = 0
+		}
+		if len(tokens) == 1 {
+			story.Token, story.User = tokens[0].ID, tokens[0].Owner
+		}
+		again = len(tokens)
+		_, err = w.Append(account, at, story, nil)
+		return err
+	})
+	if err == nil {
+		db.again += again
+	}
+	return err
+}
+
+// liveAmong gives the tokens that are not retired though a secret of theirs is known to be.
+func (r *reader) liveAmong(known map[ostiary.Hash]bool) (out []ostiary.Token, err error) {
+	seen := map[ostiary.ID]bool{}
+	for h := range known {
+		var account, id ostiary.ID
+		err := r.conn.one(`
+			SELECT account_id, token_id
+			FROM secrets
+			WHERE hash = $1`, []any{h[:]}, &account, &id)
+		if errors.Is(err, ostiary.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		t, err := r.Token(account, id)
+		if err != nil {
+			return nil, err
+		}
+		if t.RetiredOn.IsZero() && !seen[id] {
+			seen[id] = true
+			out = append(out, t)
+		}
+	}
+	slices.SortFunc(out, func(a, b ostiary.Token) int { return int(a.ID) - int(b.ID) })
+	return out, nil
+}

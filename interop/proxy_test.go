@@ -1,0 +1,192 @@
+package interop_test
+
+import (
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+)
+
+// An upstream is the API behind the proxy. It keeps the last request that reached it.
+type upstream struct {
+	mu     sync.Mutex
+	method string
+	uri    string
+	header http.Header
+}
+
+func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.method, u.uri, u.header = r.Method, r.RequestURI, r.Header.Clone()
+	w.Write([]byte("the API"))
+}
+
+// taken gives the last request, and forgets it.
+func (u *upstream) taken() (method, uri string, h http.Header) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	method, uri, h = u.method, u.uri, u.header
+	u.method, u.uri, u.header = "", "", nil
+	return method, uri, h
+}
+
+// A proxy is one of deploy/, run as it stands but for its ports.
+type proxy struct {
+	program, config string
+	args            func(dir, config string) []string
+}
+
+var proxies = map[string]proxy{
+	"nginx": {"nginx", "nginx/nginx.conf", func(dir, config string) []string { return []string{"-p", dir, "-c", config} }},
+	"caddy": {"caddy", "caddy/Caddyfile", func(_, config string) []string {
+		return []string{"run", "--config", config, "--adapter", "caddyfile"}
+	}},
+}
+
+func (p proxy) start(t *testing.T, s *server, api string) (base string) {
+	t.Helper()
+	path, err := exec.LookPath(p.program)
+	if err != nil {
+		path = filepath.Join(os.Getenv("OSTIARY_TEST_PROXIES"), p.program)
+		if _, err := os.Stat(path); err != nil {
+			missing(t, "%s is missing", p.program)
+		}
+	}
+	text, err := os.ReadFile(filepath.Join("../deploy", p.config))
+	if err != nil {
+		t.Fatal(err)
+	}
+	door, err := url.Parse(s.AuthURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, listen := t.TempDir(), freeAddress(t)
+	config := filepath.Join(dir, filepath.Base(p.config))
+	ports := strings.NewReplacer("127.0.0.1:8080", listen, "127.0.0.1:8700", door.Host, "127.0.0.1:9000", api)
+	if err := os.WriteFile(config, []byte(ports.Replace(string(text))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(path, p.args(dir, config)...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_CONFIG_HOME="+dir, "XDG_DATA_HOME="+dir)
+	var log strings.Builder
+	cmd.Stdout, cmd.Stderr = &log, &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Signal(syscall.SIGTERM)
+		cmd.Wait()
+		if t.Failed() {
+			t.Logf("what %s said:\n%s", p.program, log.String())
+		}
+	})
+	waitFor(t, listen)
+	return "http://" + listen
+}
+
+func TestProxiesLetThroughWhatTheDoorLetsThrough(t *testing.T) {
+	t.Parallel()
+	for name, p := range proxies {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, api := start(t), &upstream{}
+			behind := httptest.NewServer(api)
+			t.Cleanup(behind.Close)
+			base := p.start(t, s, behind.Listener.Addr().String())
+			story(t, s, api, base)
+		})
+	}
+}
+
+// story is refused, approved, let through; and what a hostile caller tries.
+func story(t *testing.T, s *server, api *upstream, base string) {
+	t.Helper()
+	bob := s.secret("bob@example.com")
+	res := send(t, "GET", base+"/checks?a=1", bob, "script")
+	text := body(t, res)
+	if res.StatusCode != 401 || res.Header.Get("X-Circonus-Token-Approval-Url") == "" ||
+		res.Header.Get("X-Ostiary-Code") != "Unauthorized.PendingApp" || res.Header.Get("Www-Authenticate") == "" ||
+		!strings.Contains(text, `"message":"invalid api application`) {
+		t.Errorf("a waiting application gets %d %v %s", res.StatusCode, res.Header, text)
+	}
+	if method, _, _ := api.taken(); method != "" {
+		t.Error("a refused request reached the API")
+	}
+
+	s.decide("allow", "script")
+	hostile := []string{
+		"X-Ostiary-User: root", "X_Ostiary_User: root", "X.Ostiary.User: root", "x-ostiary_role: Admin", "X-Ostiary-Else: 1",
+		"X-Original-Method: GET", "X-Original-URI: /", "X-Forwarded-Method: GET", "X-Forwarded-Uri: /",
+		"Connection: X-Ostiary-User, X-Ostiary-Role",
+	}
+	res = send(t, "DELETE", base+"/checks/7?a=%20b&need=Read-Only", bob, "script", hostile...)
+	if text := body(t, res); res.StatusCode != 200 || text != "the API" {
+		t.Fatalf("an allowed application gets %d %s", res.StatusCode, text)
+	}
+	method, uri, h := api.taken()
+	if method != "DELETE" || uri != "/checks/7?a=%20b&need=Read-Only" {
+		t.Errorf("the API got %s %s", method, uri)
+	}
+	for key, values := range h {
+		plain := strings.ToLower(strings.NewReplacer("_", "-", ".", "-").Replace(key))
+		if strings.HasPrefix(plain, "x-ostiary-") && !identity[key] {
+			t.Errorf("the API got the caller's own %s: %q", key, values)
+		}
+		if len(values) != 1 || strings.Contains(values[0], bob) {
+			t.Errorf("the API got %s %d times, or with the token in it", key, len(values))
+		}
+	}
+	want := map[string]string{"X-Ostiary-User": "bob@example.com", "X-Ostiary-Role": "Normal", "X-Ostiary-App": "script"}
+	for key, value := range want {
+		if h.Get(key) != value {
+			t.Errorf("the API got %s: %q, want %q", key, h.Get(key), value)
+		}
+	}
+	for key := range identity {
+		if h.Get(key) == "" {
+			t.Errorf("the API did not get %s", key)
+		}
+	}
+
+	s.decide("deny", "script")
+	res = send(t, "GET", base+"/checks", bob, "script")
+	if text := body(t, res); res.StatusCode != 403 || res.Header.Get("X-Ostiary-Code") != "Forbidden.BadApp" {
+		t.Errorf("a denied application gets %d %v %s", res.StatusCode, res.Header, text)
+	}
+}
+
+var identity = map[string]bool{
+	"X-Ostiary-Account": true, "X-Ostiary-Account-Id": true, "X-Ostiary-User": true, "X-Ostiary-Role": true,
+	"X-Ostiary-Token-Id": true, "X-Ostiary-App": true, "X-Ostiary-Revision": true,
+}
+
+// send sends a request with headers spelt exactly as given.
+func send(t *testing.T, method, address, secret, app string, headers ...string) *http.Response {
+	t.Helper()
+	req, err := http.NewRequest(method, address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("X-Circonus-Auth-Token", secret)
+	req.Header.Set("X-Circonus-App-Name", app)
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		req.Header[name] = []string{value}
+	}
+	client := &http.Client{Transport: &http.Transport{DialContext: (&net.Dialer{}).DialContext, DisableKeepAlives: false}}
+	defer client.CloseIdleConnections()
+	res, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
+}

@@ -1,0 +1,151 @@
+// Package interop_test drives real, unchanged clients and real proxies against a built server.
+package interop_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// program is the path of the built ostiary.
+var program string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "interop")
+	if err != nil {
+		panic(err)
+	}
+	program = filepath.Join(dir, "ostiary")
+	build := exec.Command("go", "build", "-C", "..", "-buildvcs=false", "-o", program, "./cmd/ostiary")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "building the program: %v\n%s", err, out)
+		os.Exit(1)
+	}
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// A server is a demo that runs for one test.
+type server struct {
+	URL     string `json:"url"`
+	AuthURL string `json:"auth_url"`
+	Data    string `json:"data"`
+	Users   []struct{ ID, Email string }
+	Tokens  []struct{ ID, Owner, Secret string }
+	t       *testing.T
+}
+
+// start starts a demo, and waits for the line that says where it is.
+func start(t *testing.T) *server {
+	t.Helper()
+	cmd := exec.Command(program, "demo", "--json", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
+	cmd.Dir = t.TempDir()
+	var log strings.Builder
+	cmd.Stderr = &log
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Signal(syscall.SIGTERM)
+		rest, _ := io.ReadAll(out)
+		if err := cmd.Wait(); err != nil || len(rest) > 0 {
+			t.Errorf("the demo ended with %v and printed after its line: %q", err, rest)
+		}
+		if t.Failed() {
+			t.Logf("the server's log:\n%s", log.String())
+		}
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatalf("the demo printed no line: %v\n%s", err, log.String())
+	}
+	s := &server{t: t}
+	if err := json.Unmarshal([]byte(line), s); err != nil {
+		t.Fatalf("the demo's line is no JSON: %v\n%s", err, line)
+	}
+	return s
+}
+
+// secret is the secret of the token of a user.
+func (s *server) secret(email string) string {
+	s.t.Helper()
+	for _, u := range s.Users {
+		for _, token := range s.Tokens {
+			if u.Email == email && token.Owner == u.ID {
+				return token.Secret
+			}
+		}
+	}
+	s.t.Fatalf("the demo has no token of %s", email)
+	return ""
+}
+
+// decide allows or denies an application of bob's token, on the command line.
+func (s *server) decide(verb, app string) {
+	s.t.Helper()
+	for _, token := range s.Tokens {
+		if token.Secret == s.secret("bob@example.com") {
+			out, err := exec.Command(program, "app", verb, token.ID, app, "--data", s.Data).CombinedOutput()
+			if err != nil {
+				s.t.Fatalf("ostiary app %s: %v\n%s", verb, err, out)
+			}
+		}
+	}
+}
+
+// missing skips on a laptop, and fails where CI runs.
+func missing(t *testing.T, what string, args ...any) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatalf(what, args...)
+	}
+	t.Skipf(what, args...)
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// waitFor waits until something answers at an address.
+func waitFor(t *testing.T, address string) {
+	t.Helper()
+	for range 100 {
+		if c, err := net.Dial("tcp", address); err == nil {
+			c.Close()
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatalf("nothing answers at %s", address)
+}
+
+func body(t *testing.T, res *http.Response) string {
+	t.Helper()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	return string(text)
+}
