@@ -11,7 +11,7 @@ export GOFLAGS     := -buildvcs=false $(filter-out -buildvcs=%,$(GOFLAGS))
 TOOL     := go tool -modfile=tools/go.mod
 FUZZTIME ?= 10s
 
-.PHONY: help check lint test run golden bench fuzz mutants release
+.PHONY: help check lint fmt test run golden bench fuzz mutants release
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ lint: ## format, vet and staticcheck alone
 	@files=$$($(TOOL) gofumpt -l .); if [ -n "$$files" ]; then echo "gofumpt changes:"; echo "$$files"; exit 1; fi
 	go vet ./...
 	$(TOOL) staticcheck ./...
+
+fmt: ## format all Go files with gofumpt
+	$(TOOL) gofumpt -w .
 
 test: ## everything that CI runs; installs what it needs
 	scripts/install-test-needs

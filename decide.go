@@ -49,6 +49,7 @@ type Question struct {
 	From     netip.Addr // the caller; not valid where it is not known
 	OverRate bool       // the token is over its rate limit; the authority fills it in
 	AtLeast  uint64     // the oldest revision that may answer
+	Unclear  bool       // the path could mean two things, and a rule could be dodged by it
 
 	// For the record of use. Decide does not look at them.
 	Method, Path, Agent string
@@ -164,6 +165,8 @@ func Decide(f *Facts, q *Question) Decision {
 		d.Reason = WrongNetwork
 	case q.OverRate:
 		d.Reason = TooMany
+	case q.Unclear:
+		d.Reason = UnclearPath
 	case role < q.Need:
 		d.Reason = LowRole
 	}

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,49 +41,78 @@ type choice struct {
 // tree asks for the answer to every combination of the choices, and writes them as a tree. Values
 // with the same answers below them share a line, and a choice that makes no difference is left out.
 func tree(choices []choice, answer func(at []int) string) string {
+	p := &plant{choices: choices, answer: answer, known: map[string]int{}}
 	var b strings.Builder
-	for _, line := range branch(choices, make([]int, 0, len(choices)), answer) {
-		b.WriteString(line + "\n")
-	}
+	p.write(&b, p.grow(make([]int, 0, len(choices))), "")
 	return b.String()
 }
 
-func branch(choices []choice, at []int, answer func([]int) string) []string {
-	if len(at) == len(choices) {
-		return []string{"→ " + answer(at)}
+// A plant grows a tree. Parts that are the same are the same node, so that millions of combinations
+// take seconds.
+type plant struct {
+	choices []choice
+	answer  func(at []int) string
+	known   map[string]int // what a node looks like → its number
+	nodes   []node
+}
+
+type node struct {
+	choice   string
+	names    []string // of the values, joined where they lead to the same
+	children []int
+	leaf     string
+}
+
+func (p *plant) grow(at []int) int {
+	if len(at) == len(p.choices) {
+		leaf := p.answer(at)
+		return p.node(leaf, func() node { return node{leaf: leaf} })
 	}
-	c := choices[len(at)]
-	var texts []string
-	var names []string
-	var subs [][]string
-	for i, v := range c.values {
-		sub := branch(choices, append(at, i), answer)
-		text := strings.Join(sub, "\n")
-		same := false
-		for j := range texts {
-			if texts[j] == text {
-				names[j] += " or " + v
-				same = true
+	c := p.choices[len(at)]
+	children := make([]int, len(c.values))
+	look := append(make([]byte, 0, 64), c.name...)
+	same := true
+	for i := range c.values {
+		children[i] = p.grow(append(at, i))
+		same = same && children[i] == children[0]
+		look = append(look, 0, byte(children[i]>>16), byte(children[i]>>8), byte(children[i]))
+	}
+	if same {
+		return children[0]
+	}
+	if n, ok := p.known[string(look)]; ok {
+		return n
+	}
+	return p.node(string(look), func() node {
+		n := node{choice: c.name}
+		for i, child := range children {
+			if at := slices.Index(n.children, child); at >= 0 {
+				n.names[at] += " or " + c.values[i]
+				continue
 			}
+			n.names, n.children = append(n.names, c.values[i]), append(n.children, child)
 		}
-		if !same {
-			texts, names, subs = append(texts, text), append(names, v), append(subs, sub)
-		}
+		return n
+	})
+}
+
+func (p *plant) node(look string, grown func() node) int {
+	if n, ok := p.known[look]; ok {
+		return n
 	}
-	if len(subs) == 1 {
-		return subs[0]
-	}
-	var lines []string
-	for j, sub := range subs {
-		head := strings.TrimSpace(c.name + " " + names[j])
-		if len(sub) == 1 && strings.HasPrefix(sub[0], "→") {
-			lines = append(lines, head+" "+sub[0])
+	p.nodes = append(p.nodes, grown())
+	p.known[look] = len(p.nodes) - 1
+	return len(p.nodes) - 1
+}
+
+func (p *plant) write(b *strings.Builder, n int, indent string) {
+	for i, child := range p.nodes[n].children {
+		head := indent + strings.TrimSpace(p.nodes[n].choice+" "+p.nodes[n].names[i])
+		if leaf := p.nodes[child]; leaf.children == nil {
+			b.WriteString(head + " → " + leaf.leaf + "\n")
 			continue
 		}
-		lines = append(lines, head)
-		for _, l := range sub {
-			lines = append(lines, "    "+l)
-		}
+		b.WriteString(head + "\n")
+		p.write(b, child, indent+"    ")
 	}
-	return lines
 }

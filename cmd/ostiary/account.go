@@ -45,25 +45,21 @@ func accountAdd(to *reach) *cobra.Command {
 	var name, description, zone string
 	cmd := &cobra.Command{
 		Use:   "add SHORT_NAME",
-		Short: "Make an account; the operator may",
+		Short: "Make an account; only the operator may",
 		Example: `  ostiary account add social_networks --name "Social Networks" --timezone America/New_York
   ostiary user add alice@example.com --role Admin --account social_networks`,
 		Args: takes("SHORT_NAME"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := to.client()
-			if err != nil {
-				return err
-			}
+		RunE: to.speak(func(cmd *cobra.Command, c *client, args []string) error {
 			body := map[string]string{"short_name": args[0], "name": name, "description": description, "timezone": zone}
 			text, err := c.post(cmd.Context(), "/v2/account", filled(body))
 			if err != nil {
 				return err
 			}
 			return said(cmd, to, text, func(a account) string {
-				return fmt.Sprintf("The account %s has id %s. Nobody is a member yet: add one with 'ostiary user add'.",
+				return fmt.Sprintf("The account %s has id %s. Nobody is a member yet: see 'ostiary user add'.",
 					args[0], number(a.CID))
 			})
-		},
+		}),
 	}
 	cmd.Flags().StringVar(&name, "name", "", "`TEXT`, its full name (the short name)")
 	cmd.Flags().StringVar(&description, "description", "", "`TEXT` that says what it is for")
@@ -77,23 +73,19 @@ func accountList(to *reach) *cobra.Command {
 		Short:   "List the accounts",
 		Example: `  ostiary account list`,
 		Args:    takes(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := to.client()
-			if err != nil {
-				return err
-			}
+		RunE: to.speak(func(cmd *cobra.Command, c *client, _ []string) error {
 			texts, err := c.list(cmd.Context(), "/v2/account", nil, everything)
 			if err != nil {
 				return err
 			}
-			t := table{head: []string{"ID", "ACCOUNT", "NAME", "MEMBERS", "INVITED", "METRICS", "TIME ZONE", "DESCRIPTION"}}
-			return printed(cmd, to, texts, &t, func(a account) []string {
+			t := newTable("ID", "ACCOUNT", "NAME", "MEMBERS", "INVITED", "METRICS", "TIME ZONE", "DESCRIPTION")
+			return printed(cmd, to, texts, t, func(a account) []string {
 				return []string{
-					number(a.CID), orDash(a.ShortName), orDash(a.Name), strconv.Itoa(len(a.Users)), strconv.Itoa(len(a.Invites)),
-					metrics(a), orDash(a.Timezone), orDash(a.Description),
+					number(a.CID), orDash(a.ShortName), orDash(a.Name),
+					strconv.Itoa(len(a.Users)), strconv.Itoa(len(a.Invites)), metrics(a), orDash(a.Timezone), orDash(a.Description),
 				}
 			})
-		},
+		}),
 	}
 }
 
@@ -129,7 +121,7 @@ func accountSet(to *reach) *cobra.Command {
 	for _, f := range accountFields {
 		cmd.Flags().String(f[0], "", f[2])
 	}
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+	cmd.RunE = to.speak(func(cmd *cobra.Command, c *client, _ []string) error {
 		body := map[string]string{}
 		cmd.Flags().Visit(func(flag *pflag.Flag) {
 			for _, f := range accountFields {
@@ -141,16 +133,14 @@ func accountSet(to *reach) *cobra.Command {
 		if len(body) == 0 {
 			return wrongUsage("say what to change, for example --name")
 		}
-		c, err := to.client()
-		if err != nil {
-			return err
-		}
 		text, err := c.put(cmd.Context(), "/v2/account/current", body)
 		if err != nil {
 			return err
 		}
-		return said(cmd, to, text, func(a account) string { return "The account " + plain(a.Name) + " is changed." })
-	}
+		return said(cmd, to, text, func(a account) string {
+			return "The account " + plain(a.Name) + " is changed."
+		})
+	})
 	return cmd
 }
 

@@ -26,7 +26,10 @@ type app struct {
 
 func appCommand() *cobra.Command {
 	cmd, to := group("app", "List, allow, deny and forget the applications of tokens")
-	cmd.AddCommand(appList(to), appAdd(to), appDecide(to, "allow", ostiary.Allowed), appDecide(to, "deny", ostiary.Denied), appForget(to))
+	cmd.AddCommand(appList(to), appAdd(to),
+		appDecide(to, "allow", "Let an application in", ostiary.Allowed),
+		appDecide(to, "deny", "Keep an application out", ostiary.Denied),
+		appForget(to))
 	return cmd
 }
 
@@ -38,11 +41,7 @@ func appList(to *reach) *cobra.Command {
 		Example: `  ostiary app list --pending
   ostiary app list 12`,
 		Args: takesAtMost("TOKEN"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := to.client()
-			if err != nil {
-				return err
-			}
+		RunE: to.speak(func(cmd *cobra.Command, c *client, args []string) error {
 			path, query := "/v2/app", url.Values{}
 			if pending {
 				query.Set("f__answer", "pending")
@@ -58,14 +57,14 @@ func appList(to *reach) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			t := table{head: []string{"ID", "TOKEN", "APPLICATION", "STATE", "DECIDED BY", "REQUESTS", "FIRST SEEN", "LAST SEEN"}}
-			return printed(cmd, to, texts, &t, func(a app) []string {
+			t := newTable("ID", "TOKEN", "APPLICATION", "STATE", "DECIDED BY", "REQUESTS", "FIRST SEEN", "LAST SEEN")
+			return printed(cmd, to, texts, t, func(a app) []string {
 				return []string{
 					number(a.CID), number(a.Token), plain(a.Name), shown(a), orDash(a.DecidedBy),
 					strconv.FormatUint(a.Count, 10), when(a.FirstSeenOn), when(a.LastSeenOn),
 				}
 			})
-		},
+		}),
 	}
 	cmd.Flags().BoolVar(&pending, "pending", false, "list only those that wait for a decision")
 	return cmd
@@ -87,21 +86,18 @@ func appAdd(to *reach) *cobra.Command {
 		Example: `  ostiary app add 12 nightly-import
   ostiary app add 12 old-script --state denied`,
 		Args: takes("TOKEN", "NAME"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := to.client()
-			if err != nil {
-				return err
-			}
+		RunE: to.speak(func(cmd *cobra.Command, c *client, args []string) error {
 			t, err := findToken(cmd.Context(), c, args[0])
 			if err != nil {
 				return err
 			}
-			text, err := c.post(cmd.Context(), "/v2"+t.CID+"/app", map[string]string{"name": args[1], "state": state.state.String()})
+			body := map[string]string{"name": args[1], "state": state.state.String()}
+			text, err := c.post(cmd.Context(), "/v2"+t.CID+"/app", body)
 			if err != nil {
 				return err
 			}
 			return said(cmd, to, text, decided)
-		},
+		}),
 	}
 	cmd.Flags().Var(&state, "state", "allowed or denied")
 	return cmd
@@ -119,19 +115,15 @@ func (n *appName) flags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&n.byName, "name", false, "APP is a name")
 }
 
-func appDecide(to *reach, verb string, state ostiary.AppState) *cobra.Command {
+func appDecide(to *reach, verb, short string, state ostiary.AppState) *cobra.Command {
 	var which appName
 	cmd := &cobra.Command{
 		Use:   verb + " TOKEN APP",
-		Short: map[string]string{"allow": "Let an application in", "deny": "Keep an application out"}[verb] + "; the next request sees it",
+		Short: short + "; the next request sees it",
 		Example: fmt.Sprintf(`  ostiary app %[1]s 12 grafana
   ostiary app %[1]s 12 7 --id`, verb),
 		Args: takes("TOKEN", "APP"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := to.client()
-			if err != nil {
-				return err
-			}
+		RunE: to.speak(func(cmd *cobra.Command, c *client, args []string) error {
 			a, err := which.find(cmd.Context(), c, args[0], args[1])
 			if err != nil {
 				return err
@@ -141,7 +133,7 @@ func appDecide(to *reach, verb string, state ostiary.AppState) *cobra.Command {
 				return err
 			}
 			return said(cmd, to, text, decided)
-		},
+		}),
 	}
 	which.flags(cmd)
 	return cmd
@@ -154,11 +146,7 @@ func appForget(to *reach) *cobra.Command {
 		Short:   "Remove an application's record; its next request is a first one again",
 		Example: `  ostiary app forget 12 old-script`,
 		Args:    takes("TOKEN", "APP"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := to.client()
-			if err != nil {
-				return err
-			}
+		RunE: to.speak(func(cmd *cobra.Command, c *client, args []string) error {
 			a, err := which.find(cmd.Context(), c, args[0], args[1])
 			if err != nil {
 				return err
@@ -168,9 +156,10 @@ func appForget(to *reach) *cobra.Command {
 				return err
 			}
 			return said(cmd, to, text, func(json.RawMessage) string {
-				return fmt.Sprintf("Application %q of token %s is forgotten; its next request is a first one.", plain(a.Name), number(a.Token))
+				return fmt.Sprintf("Application %q of token %s is forgotten; its next request is a first one.",
+					plain(a.Name), number(a.Token))
 			})
-		},
+		}),
 	}
 	which.flags(cmd)
 	return cmd
@@ -209,5 +198,5 @@ func (n appName) find(ctx context.Context, c *client, tokenName, name string) (a
 		return app{}, fmt.Errorf("token %s has no application %q on record; 'ostiary app list %s' shows them, "+
 			"and 'ostiary app add' decides about a name beforehand", number(t.CID), name, number(t.CID))
 	}
-	return app{}, fmt.Errorf("%q is the name of one application and the id of another; add --id or --name", name)
+	return app{}, fmt.Errorf("%q is the name of one application and the id of another; say --id or --name", name)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -18,26 +19,27 @@ func backupCommand() *cobra.Command {
 		Use:   "backup FILE",
 		Short: "Write a consistent copy of the records while the server runs",
 		Long: "Write a consistent copy of the records into a new file, while the server runs. The copy holds hashes of\n" +
-			"tokens and passwords, and no token itself: keep it as safe as the records. The operator may.",
+			"tokens and passwords, and no token itself: keep it as safe as the records. Only the operator may.",
 		Example: `  ostiary backup /var/backups/ostiary-monday.db`,
 		Args:    takes("FILE"),
 	}
 	to := reaching(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+	cmd.RunE = to.speak(func(cmd *cobra.Command, c *client, args []string) error {
 		file, err := filepath.Abs(args[0])
 		if err != nil {
 			return err
 		}
-		c, err := to.client()
-		if err != nil {
-			return err
+		if _, err := os.Lstat(file); err == nil {
+			return fmt.Errorf("%s exists already; choose another name", file)
 		}
 		text, err := c.post(cmd.Context(), "/v2/operator/backup", map[string]string{"file": file})
 		if err != nil {
 			return err
 		}
-		return said(cmd, to, text, func(json.RawMessage) string { return "The records are copied to " + file + "." })
-	}
+		return said(cmd, to, text, func(json.RawMessage) string {
+			return "The records are copied to " + file + "."
+		})
+	})
 	return cmd
 }
 
@@ -78,7 +80,8 @@ func tellRestored(out io.Writer, dir string, r store.RestoreReport) {
 		fmt.Fprintf(out, "What was changed after it, up to revision %d, is lost.\n", r.Previous)
 	}
 	if r.Retired > 0 {
-		fmt.Fprintf(out, "%s again, since this node knows that.\n", count(r.Retired, "token was retired", "tokens were retired"))
+		fmt.Fprintf(out, "%s again, since this node knows that.\n",
+			count(r.Retired, "token was retired", "tokens were retired"))
 	}
 	if r.Aside != "" {
 		fmt.Fprintf(out, "The records that were there are in %s now.\n", r.Aside)

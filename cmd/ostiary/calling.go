@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 )
 
@@ -25,9 +26,11 @@ func calling() string {
 	return quoted(exe)
 }
 
+var goRun = regexp.MustCompile(`/go-build\d+/b\d+/exe/[^/]+$`)
+
 // startedByGoRun: the go command builds into a folder of its own, which it removes afterwards.
 func startedByGoRun(exe string) bool {
-	return strings.Contains(exe, string(filepath.Separator)+"go-build")
+	return goRun.MatchString(filepath.ToSlash(exe))
 }
 
 func same(a, b string) bool {
@@ -42,7 +45,8 @@ func same(a, b string) bool {
 // quoted makes a word safe for a shell.
 func quoted(s string) string {
 	safe := func(r rune) bool {
-		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("/._-+:@%", r)
+		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
+		return letter || '0' <= r && r <= '9' || strings.ContainsRune("/._-+:@%", r)
 	}
 	if s != "" && strings.TrimFunc(s, safe) == "" {
 		return s

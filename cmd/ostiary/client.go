@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"ostiary/internal/serve"
 )
@@ -30,6 +31,9 @@ type client struct {
 	account string // empty: the token's, or the only one
 }
 
+// socketName is the management socket's name in a data folder.
+const socketName = serve.SocketName
+
 func newSocketClient(data string) *client {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) { return serve.DialSocket(ctx, data) }
 	return &client{
@@ -42,7 +46,7 @@ func newSocketClient(data string) *client {
 func newHTTPClient(base, token, app string) *client {
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &client{
-		http: &http.Client{CheckRedirect: stay},
+		http: &http.Client{CheckRedirect: stay, Timeout: time.Minute},
 		base: strings.TrimRight(base, "/"), where: base, token: token, app: app,
 	}
 }
@@ -62,7 +66,8 @@ func (e *refused) Error() string {
 	if e.Explanation != "" && e.Explanation != e.Message {
 		text += "\n" + plain(e.Explanation)
 	}
-	return fmt.Sprintf("%s\nThe answer was %d %s; its tag in the server's log is %s.", text, e.Status, plain(e.Code), plain(e.Tag))
+	return fmt.Sprintf("%s\nThe answer was %d %s; its tag in the server's log is %s.",
+		text, e.Status, plain(e.Code), plain(e.Tag))
 }
 
 func (c *client) get(ctx context.Context, path string) (json.RawMessage, error) {
@@ -111,7 +116,9 @@ func (c *client) call(ctx context.Context, method, path string, body any) (json.
 }
 
 // send sends one request. more says that the list goes on.
-func (c *client) send(ctx context.Context, method, path string, body any) (text json.RawMessage, more bool, err error) {
+func (c *client) send(ctx context.Context, method, path string, body any) (
+	text json.RawMessage, more bool, err error,
+) {
 	var in io.Reader
 	if body != nil {
 		b, err := json.Marshal(body)
@@ -156,7 +163,7 @@ func (c *client) setHeaders(h http.Header) {
 func (c *client) refusal(res *http.Response, text []byte) error {
 	r := &refused{}
 	if json.Unmarshal(text, r) != nil || r.Code == "" {
-		return fmt.Errorf("%s answered %s, which is not an answer of Ostiary's; check the address", c.where, res.Status)
+		return fmt.Errorf("%s answered %s, and not as Ostiary does; check the address", c.where, res.Status)
 	}
 	return r
 }
@@ -166,13 +173,13 @@ func (c *client) unreachable(err error) error {
 	if c.token != "" {
 		return fmt.Errorf("%s does not answer: %w", c.where, inner(err))
 	}
-	path := filepath.Join(c.where, serve.SocketName)
+	path := filepath.Join(c.where, socketName)
 	switch {
 	case errors.Is(err, os.ErrPermission):
 		return fmt.Errorf("only the server's own user can open %s; run this command as that user", path)
 	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("no server runs on %s.\nStart it with 'ostiary serve --data %s', name another folder with --data or OSTIARY_DATA,\n"+
-			"or speak to a server over HTTP with OSTIARY_URL and OSTIARY_TOKEN", c.where, c.where)
+		return fmt.Errorf("no server runs on %s.\nStart it with 'ostiary serve --data %s', or name another folder with "+
+			"--data or OSTIARY_DATA,\nor speak to a server over HTTP with OSTIARY_URL and OSTIARY_TOKEN", c.where, c.where)
 	}
 	return fmt.Errorf("the server on %s does not answer: %w", c.where, inner(err))
 }

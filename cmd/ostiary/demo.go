@@ -49,7 +49,9 @@ func demoCommand() *cobra.Command {
 	return cmd
 }
 
-func demo(cmd *cobra.Command, cfg *config.Config, keep string, show func(*cobra.Command, *stage) error) (err error) {
+func demo(cmd *cobra.Command, cfg *config.Config, keep string,
+	show func(*cobra.Command, *stage) error,
+) (err error) {
 	ctx, stop := untilOrphaned(cmd.Context())
 	defer stop()
 	cfg.Data = keep
@@ -161,7 +163,7 @@ func printStaged(cmd *cobra.Command, s *stage) error {
 func printStory(cmd *cobra.Command, s *stage) error {
 	out := cmd.OutOrStdout()
 	fmt.Fprintf(out, "Ostiary runs at %s, on records made for you in %s.\n\n", s.URL, s.Data)
-	t := table{head: []string{"USER", "ROLE", "PASSWORD", "TOKEN", "NEW APPS", "SECRET"}}
+	t := newTable("USER", "ROLE", "PASSWORD", "TOKEN", "NEW APPS", "SECRET")
 	for _, u := range s.Users {
 		id, state, secret := "-", "-", "-"
 		for _, token := range s.Tokens {
@@ -175,7 +177,8 @@ func printStory(cmd *cobra.Command, s *stage) error {
 	bob := s.Tokens[1]
 	curl := fmt.Sprintf("curl -i -u my-script:%s %s/v2/user/current", bob.Secret, s.URL)
 	_, err := fmt.Fprintf(out, `
-The story in three lines, to paste into another terminal here. A new application shows bob's token, and is refused:
+The story in three lines, to paste into another terminal here. A new application shows bob's token,
+and is refused:
 
   %s
 

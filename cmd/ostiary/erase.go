@@ -60,7 +60,9 @@ func erase(cmd *cobra.Command, db *store.DB, name string, before time.Time) erro
 		}
 		story := ostiary.Story{
 			What: "audit.erase", By: ostiary.By("operator:" + systemUser()),
-			Details: map[string]string{"before": before.UTC().Format(time.RFC3339), "erased": fmt.Sprint(erased)},
+			Details: map[string]string{
+				"before": before.UTC().Format(time.RFC3339), "erased": fmt.Sprint(erased),
+			},
 		}
 		_, err = w.Append(account.ID, time.Now().UTC().Truncate(time.Millisecond), story, nil)
 		return err

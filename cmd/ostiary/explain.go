@@ -35,9 +35,9 @@ func explainCommand() *cobra.Command {
 			return takes("TOKEN", "APP")(cmd, args)
 		},
 	}
-	to := reaching(cmd)
+	to := reaching(cmd).onAccount()
 	cmd.Flags().StringVar(&from, "from", "", "`ADDRESS` that the request comes from")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+	cmd.RunE = to.speak(func(cmd *cobra.Command, c *client, args []string) error {
 		body := map[string]string{"app": args[1]}
 		if len(args) == 4 {
 			body["method"], body["uri"] = args[2], args[3]
@@ -47,10 +47,6 @@ func explainCommand() *cobra.Command {
 				return wrongUsage("--from takes an address such as 192.0.2.1, not %q", from)
 			}
 			body["address"] = from
-		}
-		c, err := to.client()
-		if err != nil {
-			return err
 		}
 		t, err := findToken(cmd.Context(), c, args[0])
 		if err != nil {
@@ -62,7 +58,7 @@ func explainCommand() *cobra.Command {
 			return err
 		}
 		return said(cmd, to, text, explained)
-	}
+	})
 	return cmd
 }
 

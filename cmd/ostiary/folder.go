@@ -20,8 +20,5 @@ func (f *folderFlags) read(cmd *cobra.Command) (dir, mark string, err error) {
 	if _, err := f.cfg.Load(cmd.Flags(), os.Environ()); err != nil {
 		return "", "", &usageError{err}
 	}
-	if f.cfg.Data == "" {
-		f.cfg.Data = defaultData
-	}
 	return f.cfg.Data, f.cfg.Mark, nil
 }

@@ -97,17 +97,20 @@ func (b *beginning) exists(cmd *cobra.Command) error {
 		b.data, b.data)
 }
 
-// firstAccount makes the account; zero where there is one with a member.
-func (b *beginning) firstAccount(ctx context.Context, a *authority.Authority, me authority.Caller) (ostiary.ID, error) {
+// firstAccount makes the account, or finds the one that an init which was cut short has made. Zero:
+// the records were begun already.
+func (b *beginning) firstAccount(ctx context.Context, a *authority.Authority, me authority.Caller) (
+	ostiary.ID, error,
+) {
 	all, err := a.Accounts(ctx, me)
 	if err != nil {
 		return 0, err
 	}
-	for _, one := range all {
-		if len(one.Members) > 0 || one.ShortName != b.account {
-			return 0, nil
-		}
-		return one.ID, nil
+	if len(all) == 1 && len(all[0].Members) == 0 && all[0].ShortName == b.account {
+		return all[0].ID, nil
+	}
+	if len(all) > 0 {
+		return 0, nil
 	}
 	made, _, err := a.CreateAccount(ctx, me, authority.NewAccount{ShortName: b.account, Name: b.name})
 	return made.ID, err
@@ -122,7 +125,8 @@ func (b *beginning) firstAdmin(cmd *cobra.Command, a *authority.Authority, me au
 	if err != nil {
 		return err
 	}
-	_, _, err = a.CreateUser(cmd.Context(), me, authority.NewUser{Email: b.email, PasswordHash: hash, Role: ostiary.Admin})
+	admin := authority.NewUser{Email: b.email, PasswordHash: hash, Role: ostiary.Admin}
+	_, _, err = a.CreateUser(cmd.Context(), me, admin)
 	if err != nil {
 		return err
 	}

@@ -82,10 +82,18 @@ func rootCommand() *cobra.Command {
 		accountCommand(), userCommand(), tokenCommand(), appCommand(),
 		explainCommand(), auditCommand(), backupCommand(), restoreCommand(), versionCommand(),
 	)
-	// A command of commands runs only to say that one is missing.
-	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if not .HasAvailableSubCommands}}", 1))
+	root.SetUsageTemplate(usageText(root.UsageTemplate()))
 	strict(root)
 	return root
+}
+
+// usageText is cobra's text, but lines end in time, and a command of commands, which runs only to say that
+// one is missing, shows one way to call it.
+func usageText(template string) string {
+	return strings.NewReplacer(
+		"{{if .Runnable}}", "{{if not .HasAvailableSubCommands}}",
+		".FlagUsages ", ".FlagUsagesWrapped 110 ",
+	).Replace(template)
 }
 
 // strict makes a command of commands ask for one, and marks the errors of those that ran.

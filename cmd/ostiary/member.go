@@ -59,9 +59,10 @@ func printLink(cmd *cobra.Command, to *reach, text json.RawMessage) error {
 		return err
 	}
 	if i.Link == "" {
-		return fmt.Errorf("%s is invited already; 'ostiary user link %s' prints a new link", plain(i.Email), plain(i.Email))
+		return fmt.Errorf("%s is invited already; 'ostiary user link %[1]s' prints a new link", plain(i.Email))
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "%s is invited as %s. Send this link; it works once, for 72 hours:\n", plain(i.Email), label(i.Role))
+	fmt.Fprintf(cmd.ErrOrStderr(), "%s is invited as %s. Send this link; it works once, for 72 hours:\n",
+		plain(i.Email), label(i.Role))
 	_, err = fmt.Fprintln(cmd.OutOrStdout(), i.Link)
 	return err
 }
@@ -116,17 +117,13 @@ func userRemove(to *reach) *cobra.Command {
 		Example: `  ostiary user remove bob@example.com
   ostiary user remove bob@example.com --promote 12 --yes`,
 		Args: takes("USER"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := to.client()
-			if err != nil {
-				return err
-			}
+		RunE: to.speak(func(cmd *cobra.Command, c *client, args []string) error {
 			u, err := findUser(cmd.Context(), c, args[0])
 			if err != nil {
 				return err
 			}
 			return remove(cmd, to, c, u, promote, yes)
-		},
+		}),
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "do it, instead of showing what would stop")
 	cmd.Flags().StringSliceVar(&promote, "promote", nil, "`TOKENS`, by id or hint, to make account tokens before")
@@ -141,7 +138,8 @@ func remove(cmd *cobra.Command, to *reach, c *client, u user, promote []string, 
 	if yes {
 		for _, t := range tokens {
 			if _, err := c.post(cmd.Context(), "/v2"+t.CID+"/promote", nil); err != nil {
-				return fmt.Errorf("token %s was not promoted, and %s was not removed.\n%w", number(t.CID), plain(u.Email), err)
+				return fmt.Errorf("token %s was not promoted, and %s was not removed.\n%w",
+					number(t.CID), plain(u.Email), err)
 			}
 			fmt.Fprintf(cmd.ErrOrStderr(), "Token %s is an account token now.\n", number(t.CID))
 		}
@@ -163,7 +161,8 @@ func remove(cmd *cobra.Command, to *reach, c *client, u user, promote []string, 
 		return err
 	}
 	return said(cmd, to, fresh, func(account) string {
-		return fmt.Sprintf("%s is no longer a member. %s retired.", plain(u.Email), count(len(list.Stops), "token was", "tokens were"))
+		return fmt.Sprintf("%s is no longer a member. %s retired.",
+			plain(u.Email), count(len(list.Stops), "token was", "tokens were"))
 	})
 }
 
@@ -195,7 +194,7 @@ func showStops(cmd *cobra.Command, to *reach, u user, list leaving, promoted []t
 		}
 		return errors.New("nothing was removed; run it again with --yes")
 	}
-	t := table{head: []string{"TOKEN", "DESCRIPTION", "LAST USED", "APPLICATION", "STATE", "LAST SEEN"}}
+	t := newTable("TOKEN", "DESCRIPTION", "LAST USED", "APPLICATION", "STATE", "LAST SEEN")
 	for _, s := range list.Stops {
 		t.row(number(s.CID), orDash(s.Description), when(s.LastUsedOn), "-", "-", "-")
 		for _, app := range s.Apps {
@@ -210,10 +209,10 @@ func showStops(cmd *cobra.Command, to *reach, u user, list leaving, promoted []t
 	for _, cid := range list.Knows {
 		fmt.Fprintf(out, "The secret of account token %s was shown to %s: it goes on working.\n", number(cid), plain(u.Email))
 	}
-	return errors.New("nothing was removed; run it again with --yes, and with --promote TOKEN for a token that must go on")
+	return errors.New("nothing was removed; run it again with --yes, and with --promote for tokens that must go on")
 }
 
-func listUsers(cmd *cobra.Command, to *reach, c *client) error {
+func listUsers(cmd *cobra.Command, to *reach, c *client, everybody bool) error {
 	texts, err := c.list(cmd.Context(), "/v2/user", nil, everything)
 	if err != nil {
 		return err
@@ -227,7 +226,13 @@ func listUsers(cmd *cobra.Command, to *reach, c *client) error {
 	for _, m := range a.Users {
 		roles[m.User] = m.Role
 	}
-	t := table{head: []string{"ID", "EMAIL", "NAME", "ROLE", "STATE"}}
+	if err == nil && !everybody {
+		texts, err = keep(texts, func(u user) bool { return roles[u.CID] != "" })
+		if err != nil {
+			return err
+		}
+	}
+	t := newTable("ID", "EMAIL", "NAME", "ROLE", "STATE")
 	if !to.json {
 		defer func() {
 			for _, i := range a.Invites {
@@ -235,13 +240,14 @@ func listUsers(cmd *cobra.Command, to *reach, c *client) error {
 			}
 		}()
 	}
-	return printed(cmd, to, texts, &t, func(u user) []string {
+	return printed(cmd, to, texts, t, func(u user) []string {
 		state := "active"
 		if u.Disabled {
 			state = "disabled"
 		}
 		return []string{
-			number(u.CID), plain(u.Email), orDash(strings.TrimSpace(u.FirstName + " " + u.LastName)), label(roles[u.CID]), state,
+			number(u.CID), plain(u.Email), orDash(strings.TrimSpace(u.FirstName + " " + u.LastName)),
+			label(roles[u.CID]), state,
 		}
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"ostiary"
@@ -43,6 +44,10 @@ type node struct {
 	listeners *serve.Listeners
 	server    *serve.Server
 
+	// Never touched, so it takes no memory of the machine's; but garbage is collected once the heap
+	// has doubled with it, which in a small node is after thousands of requests instead of hundreds.
+	ballast []byte
+
 	halt      context.CancelFunc // ends following
 	following sync.WaitGroup
 }
@@ -50,7 +55,12 @@ type node struct {
 // openNode opens the records, loads memory from them and takes the addresses. Its log goes to logs.
 // A caller waits in line at the addresses until Start.
 func openNode(ctx context.Context, cfg config.Config, logs io.Writer) (*node, error) {
-	n := &node{cfg: cfg, out: serve.NewWriter(logs, cfg.TokenPrefix), metrics: serve.NewMetrics(programVersion())}
+	// Whatever this process makes belongs to its user alone: hashes and addresses are in it.
+	syscall.Umask(0o077)
+	n := &node{
+		cfg: cfg, out: serve.NewWriter(logs, cfg.TokenPrefix), metrics: serve.NewMetrics(programVersion()),
+		ballast: make([]byte, 64<<20),
+	}
 	n.log = serve.NewLogger(n.out, cfg.LogLevel)
 	n.requests = serve.NewRequestLog(n.out, cfg.AccessLog, n.metrics)
 	if err := n.open(ctx); err != nil {
@@ -145,17 +155,17 @@ func (n *node) AuthURL() string { return n.URL() + "/auth" }
 func (n *node) AdminURL() string { return n.listeners.AdminURL() }
 
 // Close finishes the requests that have begun, puts on record and writes down what they left
-// behind, and gives everything up. What ctx is too short for is broken off, and that is an error.
+// behind, and gives everything up. What ctx is too short for is broken off, and the log says so.
 func (n *node) Close(ctx context.Context) error {
 	var errs []error
 	switch {
-	case n.server != nil && n.halt != nil:
-		errs = append(errs, n.server.Shutdown(ctx))
+	case n.halt != nil:
+		n.tell("requests were broken off", n.server.Shutdown(ctx))
 	case n.listeners != nil:
 		n.listeners.Close()
 	}
 	if n.Authority != nil {
-		errs = append(errs, n.Authority.Close(ctx))
+		n.tell("new applications were not put on record", n.closeAuthority(ctx))
 	}
 	if n.halt != nil {
 		n.halt()
@@ -173,6 +183,22 @@ func (n *node) Close(ctx context.Context) error {
 	defer stop()
 	n.out.Close(flush) // a reader that is gone takes its lines with it
 	return errors.Join(errs...)
+}
+
+// closeAuthority does not wait for a database that is away: it does not come back in time.
+func (n *node) closeAuthority(ctx context.Context) error {
+	if n.db.Degraded() != nil {
+		short, stop := context.WithTimeout(ctx, 100*time.Millisecond)
+		defer stop()
+		ctx = short
+	}
+	return n.Authority.Close(ctx)
+}
+
+func (n *node) tell(what string, err error) {
+	if err != nil {
+		n.log.Warn(what, "error", err)
+	}
 }
 
 // state says what the node can do now.

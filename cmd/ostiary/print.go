@@ -21,6 +21,8 @@ type table struct {
 	rows [][]string
 }
 
+func newTable(head ...string) *table { return &table{head: head} }
+
 func (t *table) row(cells ...string) { t.rows = append(t.rows, cells) }
 
 func (t *table) print(w io.Writer) {
@@ -93,7 +95,9 @@ func orDash(s string) string {
 func number(cid string) string { return cid[strings.LastIndexByte(cid, '/')+1:] }
 
 // printed prints a list: the API's objects with --json, else a row of the table for each.
-func printed[T any](cmd *cobra.Command, to *reach, texts []json.RawMessage, t *table, row func(T) []string) error {
+func printed[T any](cmd *cobra.Command, to *reach, texts []json.RawMessage,
+	t *table, row func(T) []string,
+) error {
 	if to.json {
 		return printList(cmd.OutOrStdout(), texts)
 	}

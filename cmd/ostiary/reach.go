@@ -23,13 +23,19 @@ const defaultData = "/var/lib/ostiary"
 func reaching(cmd *cobra.Command) *reach {
 	r := &reach{flags: cmd.PersistentFlags()}
 	dataFlag(r.flags, &r.data)
-	r.flags.StringVar(&r.account, "account", "", "`NAME` or id of the account to work on; needed where there are several")
 	r.flags.BoolVar(&r.json, "json", false, "print the objects of the API as JSON")
 	return r
 }
 
+// onAccount gives it the flag of those that work on one account.
+func (r *reach) onAccount() *reach {
+	r.flags.StringVar(&r.account, "account", "",
+		"short `NAME` or id of the account to work on; needed where there are several")
+	return r
+}
+
 func dataFlag(flags *pflag.FlagSet, data *string) {
-	flags.StringVar(data, "data", "", "the server's data folder `DIR` (OSTIARY_DATA; "+defaultData+")")
+	flags.StringVar(data, "data", "", "data folder `DIR` of the server (OSTIARY_DATA, or else "+defaultData+")")
 }
 
 // dataFolder is the folder that a flag, the environment or the default names.
@@ -45,15 +51,26 @@ func (r *reach) client() (*client, error) {
 	}
 	token := os.Getenv("OSTIARY_TOKEN")
 	if token == "" {
-		return nil, wrongUsage("OSTIARY_URL is set and OSTIARY_TOKEN is not; set it to a token, or name a data folder with --data")
+		return nil, wrongUsage("OSTIARY_URL is set and OSTIARY_TOKEN is not; set it, or name a data folder with --data")
 	}
 	c := newHTTPClient(base, token, cmp.Or(os.Getenv("OSTIARY_APP"), "ostiary"))
 	c.account = r.account
 	return c, nil
 }
 
+// speak is the RunE of a command that speaks to its server.
+func (r *reach) speak(do func(*cobra.Command, *client, []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		c, err := r.client()
+		if err != nil {
+			return err
+		}
+		return do(cmd, c, args)
+	}
+}
+
 // group is a command of commands that speak to a server.
 func group(use, short string) (*cobra.Command, *reach) {
 	cmd := &cobra.Command{Use: use, Short: short}
-	return cmd, reaching(cmd)
+	return cmd, reaching(cmd).onAccount()
 }

@@ -26,7 +26,8 @@ func tokenRetire(to *reach) *cobra.Command {
 	}
 }
 
-func retired(t token) string {
+// retired says that a token is, and what goes on that was made with it.
+func retired(_ emails, t token) string {
 	text := fmt.Sprintf("Token %s (%s) is retired.", number(t.CID), t.Hint)
 	if len(t.Descendants) == 0 {
 		return text
@@ -35,7 +36,8 @@ func retired(t token) string {
 	for i, cid := range t.Descendants {
 		ids[i] = number(cid)
 	}
-	return text + "\nTokens that were made with it still work: " + strings.Join(ids, ", ") + ". Retire them too if they must stop."
+	return text + "\nTokens that were made with it still work: " + strings.Join(ids, ", ") +
+		". Retire them too if they must stop."
 }
 
 func tokenPromote(to *reach) *cobra.Command {
@@ -55,8 +57,9 @@ func tokenPromote(to *reach) *cobra.Command {
 			}
 			return onToken(cmd, to, args[0], func(c *client, t token) (json.RawMessage, error) {
 				return c.post(cmd.Context(), "/v2"+t.CID+"/promote", body)
-			}, func(t token) string {
-				return fmt.Sprintf("Token %s (%s) is an account token now, with %s.", number(t.CID), t.Hint, label(t.Privilege))
+			}, func(_ emails, t token) string {
+				return fmt.Sprintf("Token %s (%s) is an account token now, with %s.",
+					number(t.CID), t.Hint, label(t.Privilege))
 			})
 		},
 	}

@@ -371,7 +371,7 @@ func waitDegraded(t *testing.T, s *served) {
 	for {
 		status, body, _ := getPage(t, s.url+"/readyz")
 		changes, _, _ := getPage(t, s.url+"/readyz?for=changes")
-		if status == 200 && strings.Contains(body, `"degraded":["changes"]`) && changes == 503 {
+		if status == 200 && strings.Contains(body, `"degraded":["changes"`) && changes == 503 {
 			return
 		}
 		if time.Now().After(deadline) {

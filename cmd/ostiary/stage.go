@@ -49,8 +49,8 @@ type stagedToken struct {
 func (s *stage) build(ctx context.Context) error {
 	db, err := store.Create(ctx, s.Data, store.Options{})
 	if errors.Is(err, store.ErrExists) {
-		return fmt.Errorf("%s has records already; choose a new folder for --keep, or start them with 'ostiary serve --data %s'",
-			s.Data, s.Data)
+		return fmt.Errorf("%s has records already; choose a new folder for --keep, "+
+			"or start them with 'ostiary serve --data %[1]s'", s.Data)
 	}
 	if err != nil {
 		return err
@@ -108,7 +108,9 @@ func (s *stage) cast(ctx context.Context, a *authority.Authority, me authority.C
 		if err != nil {
 			return err
 		}
-		u, _, err := a.CreateUser(ctx, me, authority.NewUser{Email: p.email, FirstName: p.name, PasswordHash: hash, Role: p.role})
+		u, _, err := a.CreateUser(ctx, me, authority.NewUser{
+			Email: p.email, FirstName: p.name, PasswordHash: hash, Role: p.role,
+		})
 		if err != nil {
 			return err
 		}
@@ -117,13 +119,15 @@ func (s *stage) cast(ctx context.Context, a *authority.Authority, me authority.C
 			continue
 		}
 		made, _, err := a.CreateToken(ctx, me, authority.NewToken{
-			Kind: ostiary.UserToken, Owner: u.ID, Privilege: p.role, Default: p.def, Description: p.name + "'s first token",
+			Kind: ostiary.UserToken, Owner: u.ID, Privilege: p.role, Default: p.def,
+			Description: p.name + "'s first token",
 		})
 		if err != nil {
 			return err
 		}
 		s.Tokens = append(s.Tokens, stagedToken{
-			made.ID.String(), made.Kind.String(), u.ID.String(), made.Secret.Reveal(), made.Privilege.String(), made.Default.String(),
+			made.ID.String(), made.Kind.String(), u.ID.String(), made.Secret.Reveal(),
+			made.Privilege.String(), made.Default.String(),
 		})
 	}
 	return nil

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -23,7 +21,8 @@ func userCommand() *cobra.Command {
 	cmd.AddCommand(userAdd(to), userInvite(to), userLink(to), userRole(to), userRemove(to),
 		userAble(to, "disable", "Stop a user's login and user tokens on every account",
 			"may not sign in, and the user's tokens do nothing until 'ostiary user enable'"),
-		userAble(to, "enable", "Let a disabled user's login and tokens work again", "may sign in again, and the user's tokens work again"),
+		userAble(to, "enable", "Let a disabled user's login and tokens work again",
+			"may sign in again, and the user's tokens work again"),
 		userReset(to), userList(to))
 	return cmd
 }
@@ -33,22 +32,20 @@ func userAdd(to *reach) *cobra.Command {
 	var first, last, file string
 	cmd := &cobra.Command{
 		Use:   "add EMAIL",
-		Short: "Make a user with a login, and a member; the operator may",
-		Long: "Make a user with a login, and a member of the account where --role is given. The operator may.\n\n" +
+		Short: "Make a user with a login, and a member; only the operator may",
+		Long: "Make a user with a login, and a member of the account where --role is given. Only the operator may.\n\n" +
 			"The password is read from --password-file, or made and printed alone on standard output.",
 		Example: `  ostiary user add bob@example.com --first-name Bob --role Normal
   ostiary user add bob@example.com --role Normal --password-file - < password`,
 		Args: takes("EMAIL"),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: to.speak(func(cmd *cobra.Command, c *client, args []string) error {
 			password, made, err := passwordFor(cmd, file)
 			if err != nil {
 				return err
 			}
-			c, err := to.client()
-			if err != nil {
-				return err
-			}
-			body := filled(map[string]string{"email": args[0], "firstname": first, "lastname": last, "password": password})
+			body := filled(map[string]string{
+				"email": args[0], "firstname": first, "lastname": last, "password": password,
+			})
 			if role.role != ostiary.NoRole {
 				body["role"] = role.role.String()
 			}
@@ -57,7 +54,7 @@ func userAdd(to *reach) *cobra.Command {
 				return err
 			}
 			return to.withSecret(cmd, text, "password", made, fmt.Sprintf("%s is a user now.", args[0]))
-		},
+		}),
 	}
 	cmd.Flags().Var(&role, "role", "make the user a member with this role: Read-Only, Normal or Admin")
 	cmd.Flags().StringVar(&first, "first-name", "", "`TEXT`")
@@ -75,13 +72,9 @@ func userInvite(to *reach) *cobra.Command {
 			"for 72 hours. Who has a login already accepts after signing in.",
 		Example: `  ostiary user invite dave@example.com --role Normal`,
 		Args:    takes("EMAIL"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := to.client()
-			if err != nil {
-				return err
-			}
+		RunE: to.speak(func(cmd *cobra.Command, c *client, args []string) error {
 			return invitePerson(cmd, to, c, args[0], role.role)
-		},
+		}),
 	}
 	cmd.Flags().Var(&role, "role", "the role that the person gets: Read-Only, Normal or Admin")
 	cmd.MarkFlagRequired("role")
@@ -94,17 +87,13 @@ func userLink(to *reach) *cobra.Command {
 		Short:   "Print a new link for an invitation; the old one ends",
 		Example: `  ostiary user link dave@example.com`,
 		Args:    takes("EMAIL"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := to.client()
-			if err != nil {
-				return err
-			}
+		RunE: to.speak(func(cmd *cobra.Command, c *client, args []string) error {
 			text, err := c.post(cmd.Context(), "/v2/invite/link", map[string]string{"email": args[0]})
 			if err != nil {
 				return err
 			}
 			return printLink(cmd, to, text)
-		},
+		}),
 	}
 }
 
@@ -115,35 +104,27 @@ func userRole(to *reach) *cobra.Command {
 		Example: `  ostiary user role bob@example.com Read-Only
   ostiary user role 2 Admin`,
 		Args: takes("USER", "ROLE"),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: to.speak(func(cmd *cobra.Command, c *client, args []string) error {
 			role, err := ostiary.ParseRole(args[1])
 			if err != nil {
 				return wrongUsage("%w", err)
-			}
-			c, err := to.client()
-			if err != nil {
-				return err
 			}
 			u, err := findUser(cmd.Context(), c, args[0])
 			if err != nil {
 				return err
 			}
 			return setRole(cmd, to, c, u, role)
-		},
+		}),
 	}
 }
 
 func userAble(to *reach, verb, short, now string) *cobra.Command {
 	return &cobra.Command{
 		Use:     verb + " USER",
-		Short:   short + "; the operator may",
+		Short:   short + "; only the operator may",
 		Example: "  ostiary user " + verb + " bob@example.com",
 		Args:    takes("USER"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := to.client()
-			if err != nil {
-				return err
-			}
+		RunE: to.speak(func(cmd *cobra.Command, c *client, args []string) error {
 			u, err := findUser(cmd.Context(), c, args[0])
 			if err != nil {
 				return err
@@ -153,7 +134,7 @@ func userAble(to *reach, verb, short, now string) *cobra.Command {
 				return err
 			}
 			return said(cmd, to, text, func(user) string { return plain(u.Email) + " " + now + "." })
-		},
+		}),
 	}
 }
 
@@ -161,17 +142,13 @@ func userReset(to *reach) *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
 		Use:   "reset USER",
-		Short: "Give a user a new password; the operator may",
-		Long: "Give a user a new password. The operator may. Whoever is signed in with the old one is signed out.\n\n" +
+		Short: "Give a user a new password; only the operator may",
+		Long: "Give a user a new password. Only the operator may. Whoever is signed in with the old one is signed out.\n\n" +
 			"The password is read from --password-file, or made and printed alone on standard output.",
 		Example: `  ostiary user reset bob@example.com`,
 		Args:    takes("USER"),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: to.speak(func(cmd *cobra.Command, c *client, args []string) error {
 			password, made, err := passwordFor(cmd, file)
-			if err != nil {
-				return err
-			}
-			c, err := to.client()
 			if err != nil {
 				return err
 			}
@@ -184,44 +161,26 @@ func userReset(to *reach) *cobra.Command {
 				return err
 			}
 			return to.withSecret(cmd, text, "password", made, plain(u.Email)+" has a new password.")
-		},
+		}),
 	}
 	passwordFlag(cmd, &file)
 	return cmd
 }
 
 func userList(to *reach) *cobra.Command {
-	return &cobra.Command{
+	var all bool
+	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the account's members and their roles",
 		Long: "List the account's members, their roles, and who is invited. Where there are several accounts and\n" +
 			"--account names none, the operator sees everybody, without roles.",
-		Example: `  ostiary user list`,
-		Args:    takes(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := to.client()
-			if err != nil {
-				return err
-			}
-			return listUsers(cmd, to, c)
-		},
+		Example: `  ostiary user list
+  ostiary user list --all`,
+		Args: takes(),
+		RunE: to.speak(func(cmd *cobra.Command, c *client, _ []string) error {
+			return listUsers(cmd, to, c, all)
+		}),
 	}
-}
-
-// findUser finds one whom the caller may see, by address, id or cid.
-func findUser(ctx context.Context, c *client, name string) (user, error) {
-	texts, err := c.list(ctx, "/v2/user", nil, everything)
-	if err != nil {
-		return user{}, err
-	}
-	users, err := decodeAll[user](texts)
-	if err != nil {
-		return user{}, err
-	}
-	for _, u := range users {
-		if strings.EqualFold(u.Email, name) || u.CID == name || number(u.CID) == name {
-			return u, nil
-		}
-	}
-	return user{}, fmt.Errorf("there is no user %q here; 'ostiary user list' shows who there is", name)
+	cmd.Flags().BoolVar(&all, "all", false, "list everybody with a login, members or not; only the operator may")
+	return cmd
 }

@@ -13,7 +13,7 @@ func (f *roleFlag) Set(s string) (err error) {
 	f.role, err = ostiary.ParseRole(s)
 	return err
 }
-func (f *roleFlag) Type() string { return "role" }
+func (f *roleFlag) Type() string { return "ROLE" }
 func (f *roleFlag) String() string {
 	if f.role == ostiary.NoRole {
 		return ""
@@ -32,7 +32,7 @@ func (f *defaultFlag) Set(s string) (err error) {
 	f.set = err == nil
 	return err
 }
-func (f *defaultFlag) Type() string { return "state" }
+func (f *defaultFlag) Type() string { return "STATE" }
 func (f *defaultFlag) String() string {
 	if !f.set {
 		return ""
@@ -47,7 +47,7 @@ func (f *decisionFlag) Set(s string) (err error) {
 	f.state, err = ostiary.ParseAppState(s)
 	return err
 }
-func (f *decisionFlag) Type() string { return "decision" }
+func (f *decisionFlag) Type() string { return "DECISION" }
 func (f *decisionFlag) String() string {
 	if f.state == ostiary.Waiting {
 		return ""

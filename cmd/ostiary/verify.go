@@ -71,7 +71,8 @@ func verifyCopy(cmd *cobra.Command, data string, asJSON bool) (err error) {
 	if err != nil {
 		return err
 	}
-	if _, err := newSocketClient(data).post(cmd.Context(), "/v2/operator/backup", map[string]string{"file": file}); err != nil {
+	server := newSocketClient(data)
+	if _, err := server.post(cmd.Context(), "/v2/operator/backup", map[string]string{"file": file}); err != nil {
 		return err
 	}
 	db, err := store.Open(cmd.Context(), dir, store.Options{})
@@ -97,7 +98,8 @@ func giveTo(dir, data string) error {
 func verify(cmd *cobra.Command, db *store.DB, asJSON bool) error {
 	report, err := store.Verify(cmd.Context(), db)
 	if errors.Is(err, store.ErrBroken) {
-		return fmt.Errorf("%w.\nThe log holds up to revision %d. Keep the folder as it is, and compare it with a backup", err, report.Head.Revision)
+		return fmt.Errorf("%w.\nThe log holds up to revision %d. Keep the folder as it is, and compare it with a backup",
+			err, report.Head.Revision)
 	}
 	if err != nil {
 		return err
@@ -110,9 +112,11 @@ func verify(cmd *cobra.Command, db *store.DB, asJSON bool) error {
 		return printJSON(cmd.OutOrStdout(), v)
 	}
 	out := cmd.OutOrStdout()
-	fmt.Fprintf(out, "The log holds from revision 1 to %d, and the records are what it says.\nChain: %s\n", v.Revision, v.Chain)
+	fmt.Fprintf(out, "The log holds from revision 1 to %d, and the records are what it says.\nChain: %s\n",
+		v.Revision, v.Chain)
 	if v.Erased > 0 {
-		fmt.Fprintf(out, "%s erased; what they changed still holds.\n", count(v.Erased, "story was", "stories were"))
+		fmt.Fprintf(out, "%s erased; what they changed still holds.\n",
+			count(v.Erased, "story was", "stories were"))
 	}
 	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -75,17 +74,4 @@ func (d *contract) checkError(r *reply, body []byte) {
 	if err != nil {
 		r.Errorf("%s: %d is not an error as the document says: %v\n%s", r.what, r.StatusCode, err, body)
 	}
-}
-
-func TestStory(t *testing.T) {
-	w := newWorld(t)
-	w.account()
-	alice := w.person("alice", "Admin")
-	t.Log(alice.get("/v2/token").text)
-	t.Log(alice.get("/account").text)
-	t.Log(alice.get("/user/current").text)
-	t.Log(alice.get("/v2/audit").text)
-	t.Log(alice.get("/v2/app").text)
-	t.Log(alice.get("/api/json/list_accounts").text)
-	t.Log(alice.get("/nix").is(404, "NotFound").text)
 }

@@ -129,16 +129,17 @@ func (d *document) example(name string) string {
 func (d *document) docsFields(name string) []docsField {
 	s := d.schemas[name]
 	fields := d.fields(schema{Ref: "#/components/schemas/" + name})
-	names := slices.Sorted(maps.Keys(fields))
-	slices.SortStableFunc(names, func(a, b string) int {
-		return strings.Index("_", a[:1]) - strings.Index("_", b[:1])
-	})
-	out := make([]docsField, len(names))
-	for i, name := range names {
+	var set, told []docsField
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		f := fields[name]
-		out[i] = docsField{Name: name, Kind: d.kindOf(f), Says: d.says(f), Needed: slices.Contains(s.Required, name)}
+		field := docsField{Name: name, Kind: d.kindOf(f), Says: d.says(f), Needed: slices.Contains(s.Required, name)}
+		if strings.HasPrefix(name, "_") {
+			told = append(told, field)
+			continue
+		}
+		set = append(set, field)
 	}
-	return out
+	return append(set, told...)
 }
 
 // kindOf says in words what a value is.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -116,7 +117,7 @@ func encodeStatus(_ *call, s Status) object {
 	}
 }
 
-// path reads where a file is to be written. The server's own folder is not the caller's.
+// absolute reads where a file is to be written. The server's own folder is not the caller's.
 func absolute(v any) (string, error) {
 	s, err := text(v)
 	if err != nil || !filepath.IsAbs(s) {
@@ -130,6 +131,12 @@ func decodeFile(c *call) string { return must(c.body, "file", absolute) }
 func backup(c *call, file string) (string, error) {
 	if c.opt.Backup == nil {
 		return "", errNoFunction
+	}
+	if _, err := os.Stat(filepath.Dir(file)); err != nil {
+		return "", ostiary.RefuseField("file", "The server cannot see this folder.")
+	}
+	if _, err := os.Lstat(file); err == nil {
+		return "", ostiary.Refuse(ostiary.Conflict, "There is such a file already.")
 	}
 	return file, c.opt.Backup(c.r.Context(), file)
 }

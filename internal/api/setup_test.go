@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"ostiary"
 	"ostiary/internal/answer"
@@ -91,7 +92,9 @@ func newWorldWith(tb testing.TB, set authority.Settings, o api.Options) *world {
 	tb.Cleanup(func() {
 		w.public.Close()
 		w.socket.Close()
-		w.authority.Close(ctx)
+		short, stop := context.WithTimeout(ctx, time.Second)
+		defer stop()
+		w.authority.Close(short)
 		used.Close()
 		db.Close()
 	})

@@ -32,8 +32,12 @@ func decodeNew(c *call) authority.NewToken {
 		ExpiresOn:   or(take(b, "expires_on", moment), time.Time{}),
 		Networks:    or(take(b, "networks", networks), nil),
 	}
-	if c.operator != "" {
-		n.Owner = or(take(b, "owner", c.user), 0)
+	if c.operator == "" {
+		return n
+	}
+	n.Owner = or(take(b, "owner", c.user), 0)
+	if n.Kind == ostiary.UserToken && n.Owner == 0 && b.err == nil {
+		b.err = ostiary.RefuseField("owner", "This field is needed for a user token: its owner.")
 	}
 	return n
 }

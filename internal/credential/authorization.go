@@ -45,7 +45,9 @@ func basic(text string) (user, password string, ok bool) {
 	if len(plain) == 0 {
 		return "", "", true
 	}
-	return strings.Cut(string(plain), ":")
+	user, password, ok = strings.Cut(string(plain), ":")
+	// A copy: names are kept, and this one would keep the password beside it in memory.
+	return strings.Clone(user), password, ok
 }
 
 // bearerApp is the application name that goes with a bearer token: the main pair's header, else the

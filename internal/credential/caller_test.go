@@ -30,7 +30,9 @@ func TestTrustedPeersAreAddressesAndPrefixes(t *testing.T) {
 			t.Errorf("%s: trusted %v, want %v", peer, got, want)
 		}
 	}
-	for _, s := range []string{"localhost", "10.0.0.0/33", "10.0.0", "loopback,,", "::ffff:10.0.0.0/104", "0.0.0.0/-1", "*"} {
+	for _, s := range []string{
+		"localhost", "10.0.0.0/33", "10.0.0", "loopback,,", "::ffff:10.0.0.0/104", "0.0.0.0/-1", "*",
+	} {
 		if _, err := credential.ParseTrusted(s); err == nil {
 			t.Errorf("%q: accepted", s)
 		}
@@ -102,7 +104,9 @@ func FuzzForwarded(f *testing.F) {
 		}
 		// What a caller sends stands to the left of what the proxy adds, and changes nothing.
 		real := netip.MustParseAddr("203.0.113.9")
-		for _, lines := range [][]string{{line + ", 203.0.113.9"}, {line, "203.0.113.9"}, {line, "203.0.113.9, 10.0.0.1"}} {
+		for _, lines := range [][]string{
+			{line + ", 203.0.113.9"}, {line, "203.0.113.9"}, {line, "203.0.113.9, 10.0.0.1"},
+		} {
 			if got := trusted.Caller("127.0.0.1:9", http.Header{"X-Forwarded-For": lines}); got != real {
 				t.Fatalf("forwarded %q: the caller is %s, want %s", lines, got, real)
 			}

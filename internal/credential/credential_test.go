@@ -100,7 +100,8 @@ func TestOneCarrierOfATokenCounts(t *testing.T) {
 		"pair of somebody else":   {h("X-Auth-Token: session", byBasic), byApp},
 		"the same twice":          {h(token, app, byBasic), byApp},
 		"the same UUID, other case": {
-			h("X-Auth-Token: "+strings.ToUpper(uuid), app2, "Authorization: "+basic("app", uuid)), strings.ToUpper(uuid) + " by app",
+			h("X-Auth-Token: "+strings.ToUpper(uuid), app2, "Authorization: "+basic("app", uuid)),
+			strings.ToUpper(uuid) + " by app",
 		},
 		"two tokens":               {h(token, app, "Authorization: "+basic("app", b)), "bad"},
 		"two tokens, other case":   {h(token, app, "Authorization: "+basic("app", swapped)), "bad"},

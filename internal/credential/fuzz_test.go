@@ -37,7 +37,8 @@ func FuzzHeaders(f *testing.F) {
 		if strings.EqualFold(scheme, "Bearer") {
 			password, user = strings.TrimLeft(rest, " "), app
 		}
-		if !slices.Contains([]string{token, other, password}, shown) || !slices.Contains([]string{app, user, ""}, c.App) {
+		sent := slices.Contains([]string{token, other, password}, shown)
+		if !sent || !slices.Contains([]string{app, user, ""}, c.App) {
 			t.Fatalf("%q by %q was not sent", shown, c.App)
 		}
 		if !format.Holds(shown) || strings.Contains(c.App, shown) {
@@ -52,7 +53,9 @@ func FuzzHeaders(f *testing.F) {
 
 // Basic is read as the standard library reads it.
 func FuzzBasic(f *testing.F) {
-	for _, s := range []string{basic("app", a), basic("", ":"), "Basic", "basic ????", "Basic =", basic("a:b", a)} {
+	for _, s := range []string{
+		basic("app", a), basic("", ":"), "Basic", "basic ????", "Basic =", basic("a:b", a),
+	} {
 		f.Add(s)
 	}
 	r := newReader(f, credential.Settings{})

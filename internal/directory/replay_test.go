@@ -57,7 +57,8 @@ func (l *ledger) apply(c ostiary.Change, emails map[ostiary.ID]string) {
 }
 
 func (l *ledger) View(_ context.Context, fn func(ostiary.Reader) error) error { return fn(l) }
-func (l *ledger) Head() (ostiary.Head, error)                                 { return ostiary.Head{Revision: l.revision}, nil }
+
+func (l *ledger) Head() (ostiary.Head, error) { return ostiary.Head{Revision: l.revision}, nil }
 
 func (l *ledger) Users() ([]ostiary.User, error) {
 	var users []ostiary.User
@@ -87,7 +88,8 @@ func randomChange(r *rand.Rand, revision uint64) (ostiary.Change, map[ostiary.ID
 		var f ostiary.Fact
 		switch r.IntN(8) {
 		case 0:
-			f.Account = &ostiary.AccountFact{ID: id(3), ShortName: fmt.Sprint("account", r.IntN(9)), CapMet: r.IntN(2) == 0}
+			name := fmt.Sprint("account", r.IntN(9))
+			f.Account = &ostiary.AccountFact{ID: id(3), ShortName: name, CapMet: r.IntN(2) == 0}
 		case 1:
 			f.User = &ostiary.UserFact{ID: id(5), Disabled: r.IntN(3) == 0}
 			emails[f.User.ID] = fmt.Sprint(r.IntN(99), "@example.com")
@@ -107,7 +109,8 @@ func randomChange(r *rand.Rand, revision uint64) (ostiary.Change, map[ostiary.ID
 		default:
 			name := fmt.Sprint("app", r.IntN(12))
 			f.App = &ostiary.AppFact{
-				Account: account, Token: token, ID: id(1 << 40), Name: name, State: ostiary.AppState(r.IntN(3)), Gone: r.IntN(4) == 0,
+				Account: account, Token: token, ID: id(1 << 40), Name: name,
+				State: ostiary.AppState(r.IntN(3)), Gone: r.IntN(4) == 0,
 			}
 		}
 		c.Facts = append(c.Facts, f)
@@ -149,10 +152,10 @@ func same(t *testing.T, want, got *directory.Directory) {
 	if want.Digest() != got.Digest() {
 		t.Error("the digests differ")
 	}
-	if diff := cmp.Diff(facts(want), facts(got), byPrefix); diff != "" {
+	if diff := cmp.Diff(everything(want), everything(got), byPrefix); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	for _, f := range facts(want) {
+	for _, f := range everything(want) {
 		if f.Token != nil && want.Counts(f.Token.ID) != got.Counts(f.Token.ID) {
 			t.Errorf("token %d counts %+v, want %+v", f.Token.ID, got.Counts(f.Token.ID), want.Counts(f.Token.ID))
 		}
@@ -167,7 +170,7 @@ func same(t *testing.T, want, got *directory.Directory) {
 	}
 }
 
-func facts(d *directory.Directory) (all []ostiary.Fact) {
+func everything(d *directory.Directory) (all []ostiary.Fact) {
 	d.Each(func(f ostiary.Fact) error {
 		all = append(all, f)
 		return nil
@@ -187,11 +190,11 @@ func TestEachGivesEveryRecordOnceInOneOrder(t *testing.T) {
 		}
 	}
 	again := newLedger()
-	again.apply(ostiary.Change{Revision: 500, Facts: facts(d)}, records.emails)
+	again.apply(ostiary.Change{Revision: 500, Facts: everything(d)}, records.emails)
 	if diff := cmp.Diff(records.facts, again.facts, byPrefix); diff != "" {
 		t.Errorf("-what was put +what Each gives:\n%s", diff)
 	}
-	if got, want := len(facts(d)), len(records.facts); got != want {
+	if got, want := len(everything(d)), len(records.facts); got != want {
 		t.Errorf("%d facts, want %d", got, want)
 	}
 }
@@ -219,8 +222,8 @@ func TestADecisionNeverMixesTwoRevisions(t *testing.T) {
 				seen.Add(1)
 				n := last % 3
 				got := [...]uint64{
-					uint64(f.Owner), uint64(f.Token.Privilege), uint64(f.App.State) + 1, uint64(f.App.ID) % 3, uint64(len(f.Email)),
-					uint64(len(f.AccountName)),
+					uint64(f.Owner), uint64(f.Token.Privilege), uint64(f.App.State) + 1, uint64(f.App.ID) % 3,
+					uint64(len(f.Email)), uint64(len(f.AccountName)),
 				}
 				if want := [...]uint64{n + 1, n + 1, n + 1, n, n, n}; got != want {
 					t.Errorf("at revision %d: %v, want %v", last, got, want)

@@ -15,6 +15,8 @@ func prefixes(texts ...string) (list []netip.Prefix) {
 	return list
 }
 
+type facts []ostiary.Fact
+
 func TestWhatIsUncertainIsTakenAwayAndNeverGiven(t *testing.T) {
 	request := func(app string) *ostiary.Question {
 		return &ostiary.Question{
@@ -22,52 +24,67 @@ func TestWhatIsUncertainIsTakenAwayAndNeverGiven(t *testing.T) {
 			At:         time.Now(), From: netip.MustParseAddr("10.1.2.3"),
 		}
 	}
-	tok := func(change func(*ostiary.TokenFact)) []ostiary.Fact { return []ostiary.Fact{token(change)} }
-	gone := app("curl", 4, ostiary.Waiting)
-	gone.App.Gone = true
+	var (
+		is       = func(change func(*ostiary.TokenFact)) facts { return facts{token(change)} }
+		was      = is(nil)
+		retired  = is(func(f *ostiary.TokenFact) { f.Retired = true })
+		low      = is(func(f *ostiary.TokenFact) { f.Privilege = ostiary.ReadOnly })
+		open     = is(func(f *ostiary.TokenFact) { f.Default = ostiary.Allow })
+		tight    = is(func(f *ostiary.TokenFact) { f.Default = ostiary.Deny })
+		over     = is(func(f *ostiary.TokenFact) { f.ExpiresOn = 1 })
+		far      = is(func(f *ostiary.TokenFact) { f.Networks = prefixes("192.0.2.0/24") })
+		near     = is(func(f *ostiary.TokenFact) { f.Networks = prefixes("10.0.0.0/8") })
+		here     = is(func(f *ostiary.TokenFact) { f.Networks = prefixes("10.1.0.0/16") })
+		promoted = is(func(f *ostiary.TokenFact) { f.Kind, f.Owner = ostiary.AccountToken, 0 })
+
+		disabled = facts{{User: &ostiary.UserFact{ID: 2, Disabled: true}}}
+		enabled  = facts{{User: &ostiary.UserFact{ID: 2}}}
+		member   = func(r ostiary.Role) facts {
+			return facts{{Member: &ostiary.MemberFact{Account: 1, User: 2, Role: r}}}
+		}
+		curl   = func(s ostiary.AppState) facts { return facts{app("curl", 4, s)} }
+		other  = func(s ostiary.AppState) facts { return facts{app("new", 5, s)} }
+		forget = facts{{App: &ostiary.AppFact{Account: 1, Token: 3, ID: 4, Name: "curl", Gone: true}}}
+	)
 	for _, c := range []struct {
-		name          string
-		before, facts []ostiary.Fact
-		app           string
-		want          ostiary.Reason
-		role          ostiary.Role
+		name              string
+		before, uncertain facts
+		app               string
+		want              ostiary.Reason
+		role              ostiary.Role
 	}{
-		{"retired", nil, tok(func(f *ostiary.TokenFact) { f.Retired = true }), "curl", ostiary.BadToken, 0},
-		{"not retired any more", tok(func(f *ostiary.TokenFact) { f.Retired = true }), tok(nil), "curl", ostiary.BadToken, 0},
-		{"privilege lowered", nil, tok(func(f *ostiary.TokenFact) { f.Privilege = ostiary.ReadOnly }), "curl", ostiary.OK, ostiary.ReadOnly},
-		{"privilege raised", tok(func(f *ostiary.TokenFact) { f.Privilege = ostiary.ReadOnly }), tok(nil), "curl", ostiary.OK, ostiary.ReadOnly},
-		{"default opened", nil, tok(func(f *ostiary.TokenFact) { f.Default = ostiary.Allow }), "new", ostiary.PendingApp, 0},
-		{"default tightened", nil, tok(func(f *ostiary.TokenFact) { f.Default = ostiary.Deny }), "new", ostiary.DeniedApp, 0},
-		{"expired", nil, tok(func(f *ostiary.TokenFact) { f.ExpiresOn = 1 }), "curl", ostiary.BadToken, 0},
-		{"expiry put off", tok(func(f *ostiary.TokenFact) { f.ExpiresOn = 1 }), tok(nil), "curl", ostiary.BadToken, 0},
-		{"networks", nil, tok(func(f *ostiary.TokenFact) { f.Networks = prefixes("192.0.2.0/24") }), "curl", ostiary.WrongNetwork, ostiary.Normal},
-		{"networks opened", tok(func(f *ostiary.TokenFact) { f.Networks = prefixes("192.0.2.0/24") }), tok(nil), "curl", ostiary.WrongNetwork, ostiary.Normal},
-		{"networks moved here", tok(func(f *ostiary.TokenFact) { f.Networks = prefixes("192.0.2.0/24") }),
-			tok(func(f *ostiary.TokenFact) { f.Networks = prefixes("10.0.0.0/8") }), "curl", ostiary.WrongNetwork, ostiary.Normal},
-		{"networks narrowed around", tok(func(f *ostiary.TokenFact) { f.Networks = prefixes("10.0.0.0/8") }),
-			tok(func(f *ostiary.TokenFact) { f.Networks = prefixes("10.1.0.0/16") }), "curl", ostiary.OK, ostiary.Normal},
-		{"promoted, since its owner may go", []ostiary.Fact{{Member: &ostiary.MemberFact{Account: 1, User: 2}}},
-			tok(func(f *ostiary.TokenFact) { f.Kind, f.Owner = ostiary.AccountToken, 0 }), "curl", ostiary.BadToken, 0},
-		{"user disabled", nil, []ostiary.Fact{{User: &ostiary.UserFact{ID: 2, Disabled: true}}}, "curl", ostiary.BadToken, 0},
-		{"user enabled", []ostiary.Fact{{User: &ostiary.UserFact{ID: 2, Disabled: true}}},
-			[]ostiary.Fact{{User: &ostiary.UserFact{ID: 2}}}, "curl", ostiary.BadToken, 0},
-		{"role lowered", nil, []ostiary.Fact{{Member: &ostiary.MemberFact{Account: 1, User: 2, Role: ostiary.ReadOnly}}}, "curl", ostiary.OK, ostiary.ReadOnly},
-		{"role raised", nil, []ostiary.Fact{{Member: &ostiary.MemberFact{Account: 1, User: 2, Role: ostiary.Admin}}}, "curl", ostiary.OK, ostiary.Normal},
-		{"member removed", nil, []ostiary.Fact{{Member: &ostiary.MemberFact{Account: 1, User: 2}}}, "curl", ostiary.BadToken, 0},
-		{"member joined", []ostiary.Fact{{Member: &ostiary.MemberFact{Account: 1, User: 2}}},
-			[]ostiary.Fact{{Member: &ostiary.MemberFact{Account: 1, User: 2, Role: ostiary.Admin}}}, "curl", ostiary.BadToken, 0},
-		{"denied", nil, []ostiary.Fact{app("curl", 4, ostiary.Denied)}, "curl", ostiary.DeniedApp, 0},
-		{"allowed", []ostiary.Fact{app("curl", 4, ostiary.Denied)}, []ostiary.Fact{app("curl", 4, ostiary.Allowed)}, "curl", ostiary.DeniedApp, 0},
-		{"waiting one allowed", []ostiary.Fact{app("curl", 4, ostiary.Waiting)}, []ostiary.Fact{app("curl", 4, ostiary.Allowed)}, "curl", ostiary.PendingApp, 0},
-		{"a new name denied", nil, []ostiary.Fact{app("new", 5, ostiary.Denied)}, "new", ostiary.DeniedApp, 0},
-		{"a new name allowed", nil, []ostiary.Fact{app("new", 5, ostiary.Allowed)}, "new", ostiary.PendingApp, 0},
-		{"forgotten", nil, []ostiary.Fact{gone}, "curl", ostiary.PendingApp, 0},
-		{"forgotten while denied", []ostiary.Fact{app("curl", 4, ostiary.Denied)}, []ostiary.Fact{gone}, "curl", ostiary.DeniedApp, 0},
+		{"retired", nil, retired, "curl", ostiary.BadToken, 0},
+		{"not retired any more", retired, was, "curl", ostiary.BadToken, 0},
+		{"privilege lowered", nil, low, "curl", ostiary.OK, ostiary.ReadOnly},
+		{"privilege raised", low, was, "curl", ostiary.OK, ostiary.ReadOnly},
+		{"default opened", nil, open, "new", ostiary.PendingApp, 0},
+		{"default tightened", nil, tight, "new", ostiary.DeniedApp, 0},
+		{"expired", nil, over, "curl", ostiary.BadToken, 0},
+		{"expiry put off", over, was, "curl", ostiary.BadToken, 0},
+		{"bound to networks", nil, far, "curl", ostiary.WrongNetwork, ostiary.Normal},
+		{"not bound any more", far, was, "curl", ostiary.WrongNetwork, ostiary.Normal},
+		{"bound to others", far, near, "curl", ostiary.WrongNetwork, ostiary.Normal},
+		{"bound more narrowly", near, here, "curl", ostiary.OK, ostiary.Normal},
+		{"bound more widely", here, near, "curl", ostiary.OK, ostiary.Normal},
+		{"promoted", member(0), promoted, "curl", ostiary.BadToken, 0},
+		{"disabled", nil, disabled, "curl", ostiary.BadToken, 0},
+		{"enabled", disabled, enabled, "curl", ostiary.BadToken, 0},
+		{"role lowered", nil, member(ostiary.ReadOnly), "curl", ostiary.OK, ostiary.ReadOnly},
+		{"role raised", nil, member(ostiary.Admin), "curl", ostiary.OK, ostiary.Normal},
+		{"member removed", nil, member(0), "curl", ostiary.BadToken, 0},
+		{"member joined", member(0), member(ostiary.Admin), "curl", ostiary.BadToken, 0},
+		{"denied", nil, curl(ostiary.Denied), "curl", ostiary.DeniedApp, 0},
+		{"allowed", curl(ostiary.Denied), curl(ostiary.Allowed), "curl", ostiary.DeniedApp, 0},
+		{"waiting allowed", curl(ostiary.Waiting), curl(ostiary.Allowed), "curl", ostiary.PendingApp, 0},
+		{"new denied", nil, other(ostiary.Denied), "new", ostiary.DeniedApp, 0},
+		{"new allowed", nil, other(ostiary.Allowed), "new", ostiary.PendingApp, 0},
+		{"forgotten", nil, forget, "curl", ostiary.PendingApp, 0},
+		{"forgotten while denied", curl(ostiary.Denied), forget, "curl", ostiary.DeniedApp, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d := told(t)
 			apply(t, d, nil, c.before...)
-			d.Restrict(c.facts)
+			d.Restrict(c.uncertain)
 			f := look(d, hash1, c.app)
 			if got := ostiary.Decide(&f, request(c.app)); got.Reason != c.want || got.Role != c.role {
 				t.Errorf("got %v as %v, want %v as %v", got.Reason, got.Role, c.want, c.role)
@@ -78,11 +95,11 @@ func TestWhatIsUncertainIsTakenAwayAndNeverGiven(t *testing.T) {
 
 			// Once the log says how it ended, that counts.
 			apply(t, d, nil, c.before...)
-			apply(t, d, nil, c.facts...)
+			apply(t, d, nil, c.uncertain...)
 			sure := told(t)
 			apply(t, sure, nil, c.before...)
 			apply(t, sure, nil, c.before...)
-			apply(t, sure, nil, c.facts...)
+			apply(t, sure, nil, c.uncertain...)
 			if d.Digest() != sure.Digest() {
 				t.Error("after the change was made the restriction left something behind")
 			}

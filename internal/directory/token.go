@@ -88,9 +88,9 @@ func (t *token) app(name string) ostiary.AppFact {
 	return ostiary.AppFact{Account: t.account.id, Token: t.id, ID: a.id, Name: name, State: a.state}
 }
 
-// has says whether a hash is one of the token's secrets.
+// has says whether a hash is one of the secrets of a token that has at least one.
 func (t *token) has(hash *ostiary.Hash) bool {
-	return t.hash == *hash && t.flags.has(hasSecret) || t.rare != nil && slices.Contains(t.rare.hashes, *hash)
+	return t.hash == *hash || t.rare != nil && slices.Contains(t.rare.hashes, *hash)
 }
 
 func (t *token) hashes() []ostiary.Hash {

@@ -3,6 +3,7 @@ package gate
 import (
 	"fmt"
 	"net/http"
+	"runtime"
 	"runtime/debug"
 
 	"ostiary"
@@ -32,6 +33,15 @@ func (f *Forward) recovered(w http.ResponseWriter, j *job, trouble any) {
 		f.answers.Write(w, a, tag)
 	}()
 	j.e.Answer = a
-	j.e.Err = fmt.Errorf("panic: %s\n%s", f.read.Conceal(fmt.Sprint(trouble), j.q.Token), debug.Stack())
+	j.e.Err = fmt.Errorf("panic: %s\n%s", kind(trouble), debug.Stack())
 	tag = f.record(j, "")
+}
+
+// kind says what a panic was about: the text of the runtime's own errors, which are about indexes
+// and pointers, and of anything else its type alone, because the text may hold anything.
+func kind(trouble any) string {
+	if err, ok := trouble.(runtime.Error); ok {
+		return err.Error()
+	}
+	return fmt.Sprintf("%T", trouble)
 }

@@ -45,10 +45,9 @@ func NewForward(c Checker, read *credential.Reader, trusted credential.Trusted, 
 
 // A job is one request at the door. Jobs are used again, so that a request allocates little.
 type job struct {
-	q       ostiary.Question
-	e       answer.Event
-	unclear bool // the path could mean two things, and a rule looks at paths
-	wrote   bool
+	q     ostiary.Question
+	e     answer.Event
+	wrote bool
 }
 
 func (f *Forward) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -71,11 +70,6 @@ func (f *Forward) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (f *Forward) tell(w http.ResponseWriter, j *job, d *ostiary.Decision) {
 	j.e.Account, j.e.Token, j.e.App, j.e.Revision = d.Account, d.Token, d.App, d.Revision
 	if !d.OK() {
-		f.refuse(w, j, f.answers.Decision(d), nil)
-		return
-	}
-	if j.unclear {
-		d.Reason = ostiary.UnclearPath
 		f.refuse(w, j, f.answers.Decision(d), nil)
 		return
 	}

@@ -143,6 +143,9 @@ func TestApplicationNamesAreJudgedAsSent(t *testing.T) {
 		if r := s.show(t, basic(control, adminToken)); r.code() != "Unauthorized.BadAppName" {
 			t.Errorf("%q: %d %s", control, r.StatusCode, r.code())
 		}
+		if e := s.log.last(); e.AppName != "" {
+			t.Errorf("the log was told the name %q", e.AppName)
+		}
 	}
 }
 
@@ -150,15 +153,18 @@ func TestApplicationNamesAreJudgedAsSent(t *testing.T) {
 func TestNoSecretLeavesTheDoor(t *testing.T) {
 	s := open(t, "loopback")
 	var written strings.Builder
-	for _, token := range []string{adminToken, pendingToken, retiredToken, unknownToken, accountToken} {
+	tokens := []string{adminToken, pendingToken, retiredToken, unknownToken, accountToken}
+	for _, token := range tokens {
 		for _, lines := range [][]string{
-			pair(token, "app"), pair(token, token), pair("app", token), pair(token, "my "+token), {basic(token, "app")},
+			pair(token, "app"), pair(token, token), pair("app", token), pair(token, "my "+token),
+			{basic(token, "app")},
 			{basic("app", token)}, {basic(token, token)}, pair(token+token, "app"), pair(token[:50], "app"),
 			append(pair(token, "app"), "User-Agent: x/1 "+token, "X-Forwarded-For: "+token),
 			append(pair(token, "app"), "X-Circonus-Account-ID: "+token, "X-Ostiary-Min-Revision: "+token),
 		} {
 			for _, question := range [][]string{
-				passing, original("GET", "/a/"+token+"?t="+token), original(token, "/"), original("GET", "/"+token+"#"), nil,
+				passing, original("GET", "/a/"+token+"?t="+token), original(token, "/"),
+				original("GET", "/"+token+"#"), nil,
 				original("GET", "/"+strings.Repeat("x", 470)+token),
 			} {
 				r := s.ask(t, "GET /auth", append(question, lines...)...)
@@ -170,17 +176,23 @@ func TestNoSecretLeavesTheDoor(t *testing.T) {
 			}
 		}
 	}
+	// A UUID is known for a secret only where it is shown.
+	for _, path := range []string{uuidToken, strings.ToUpper(uuidToken), strings.Repeat("x", 480) + uuidToken} {
+		lines := append(pair(uuidToken, "app"), "User-Agent: "+uuidToken)
+		s.ask(t, "GET /auth", append(lines, original("GET", "/"+path)...)...)
+	}
+	tokens = append(tokens, uuidToken, strings.ToUpper(uuidToken))
 	for _, e := range s.log.events {
 		fmt.Fprintf(&written, "%+v\n", e)
 	}
 	for _, q := range s.asked {
 		fmt.Fprintf(&written, "%+v\n", q)
-		if q.Path != "" && len(q.Path) > 520 {
+		if len(q.Path) > 520 {
 			t.Errorf("a path of %d bytes is written down", len(q.Path))
 		}
 	}
-	for _, token := range []string{adminToken, pendingToken, retiredToken, unknownToken, accountToken} {
-		random := token[len("ostiary_"):]
+	for _, token := range tokens {
+		random := strings.TrimPrefix(token, "ostiary_")
 		for i := 0; i+12 <= len(random); i++ {
 			if at := strings.Index(written.String(), random[i:i+12]); at >= 0 {
 				t.Fatalf("a piece of a token is in: …%s…", written.String()[max(0, at-200):at+60])
@@ -192,7 +204,9 @@ func TestNoSecretLeavesTheDoor(t *testing.T) {
 func TestRefusalsOfBadTokensAreOneAndTheSame(t *testing.T) {
 	s := open(t, "loopback")
 	var first string
-	for _, token := range []string{unknownToken, retiredToken, expiredToken, ownerlessToken, "malformed", adminToken + "x"} {
+	for _, token := range []string{
+		unknownToken, retiredToken, expiredToken, ownerlessToken, "malformed", adminToken + "x",
+	} {
 		r := s.show(t, pair(token, "new")...)
 		r.Header.Del("Date")
 		text := strings.ReplaceAll(fmt.Sprint(r.StatusCode, r.Header, r.text), r.Header.Get("X-Ostiary-Tag"), "TAG")

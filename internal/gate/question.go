@@ -35,11 +35,11 @@ func (f *Forward) ask(j *job, r *http.Request, trusted bool) error {
 		return f.askAbout(j, r.Method, uri, trusted)
 	}
 
-	need, err := readNeed(r.URL.RawQuery)
+	method, uri, err := readQuestion(r.Header)
 	if err != nil {
 		return err
 	}
-	method, uri, err := readQuestion(r.Header)
+	need, err := readNeed(r.URL.RawQuery)
 	if err != nil {
 		return err
 	}
@@ -75,9 +75,10 @@ func (f *Forward) askAbout(j *job, method, uri string, trusted bool) error {
 	need, err := ostiary.Need(f.rules, method, path)
 	if err != nil {
 		// The credential is looked at first: a caller learns in the order of the contract.
-		if j.unclear = isUnclear(err); !j.unclear {
+		if !isUnclear(err) {
 			return err
 		}
+		j.q.Unclear = true
 	}
 	j.q.Method, j.q.Path, j.q.Need = method, f.noted(path, j.q.Token), need
 	return nil
@@ -130,14 +131,16 @@ func readPair(h http.Header, methodName, uriName string) (method, uri string, er
 	return methods[0], uris[0], nil
 }
 
-// readNeed reads the query of /auth: nothing, or need=ROLE once and nothing else.
+// readNeed reads the query of /auth: nothing, or need=ROLE once and nothing else. A misspelt need
+// that was passed over would let in more than the operator wrote.
 func readNeed(query string) (ostiary.Role, error) {
 	if query == "" {
 		return ostiary.NoRole, nil
 	}
 	text, ok := strings.CutPrefix(query, "need=")
 	if !ok {
-		return ostiary.NoRole, errors.New("the query of /auth is need=ROLE, once, and nothing else")
+		return ostiary.NoRole, errors.New("the query of /auth is need=ROLE, once, and nothing else; " +
+			"behind Caddy, which adds the query of its caller, write: uri /auth?")
 	}
 	text, err := url.QueryUnescape(text)
 	if err != nil {

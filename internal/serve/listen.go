@@ -25,6 +25,7 @@ func Listen(main, adminAddress, data string, secure bool) (*Listeners, error) {
 	if l.main, err = listen(main, "--listen"); err != nil {
 		return nil, err
 	}
+	l.main = keepDeadlines(l.main)
 	if adminAddress != "" {
 		if l.admin, err = listen(adminAddress, "--admin-listen"); err != nil {
 			l.Close()

@@ -122,7 +122,7 @@ func (db *DB) markAgain() error {
 // or while there was no list.
 func (db *DB) recall(ctx context.Context, after uint64) error {
 	r := &reader{ctx: ctx, conn: db.writing, db: db}
-	if after == 0 || db.retired.size == 0 {
+	if after == 0 || db.retired.fresh {
 		hashes, err := r.retiredSecrets()
 		if err != nil {
 			return err

@@ -116,11 +116,13 @@ type retired struct {
 	file    *os.File
 	size    int64
 	waiting []ostiary.Hash // not on the disk yet
+	fresh   bool           // there was no file
 }
 
 const retiredSize = len(ostiary.Hash{}) + 4 // a hash and its CRC-32
 
 func openRetired(path string) (*retired, error) {
+	fresh := !exists(path)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
@@ -134,7 +136,7 @@ func openRetired(path string) (*retired, error) {
 		return nil, err
 	}
 	// A torn record at the end was never acknowledged, and is written over.
-	return &retired{file: f, size: info.Size() - info.Size()%int64(retiredSize)}, nil
+	return &retired{file: f, size: info.Size() - info.Size()%int64(retiredSize), fresh: fresh}, nil
 }
 
 // add returns once the hashes are on the disk. After an error the next add writes them again.

@@ -44,7 +44,7 @@ var snapshotOf = [...]struct {
 		FROM members
 		ORDER BY account_id, user_id`, (*room).readMember},
 	{`
-		SELECT account_id, id, owner, expires_on, networks,
+		SELECT account_id, id, owner, NULLIF(expires_on, 0), NULLIF(networks, ''),
 			kind + 4 * privilege + 16 * default_app + 64 * cap_met + CASE WHEN retired_on <> 0 THEN 128 ELSE 0 END
 		FROM tokens
 		ORDER BY account_id, id`, (*room).readToken},
@@ -65,7 +65,8 @@ type block struct {
 }
 
 // Snapshot gives every record as its fact. The memory of a fact is used again: fn must not keep
-// what it points to, but may keep strings and networks. Reading goes on while fn runs.
+// what it points to, but may keep strings and networks. Reading goes on while fn runs, so fn must not
+// use the reader.
 func (r *reader) Snapshot(fn func(ostiary.Fact) error) error {
 	full, empty, stop := make(chan *block), make(chan *block, 3), make(chan struct{})
 	for range cap(empty) {
@@ -185,11 +186,12 @@ func (s *room) readToken(row []driver.Value) (ostiary.Fact, error) {
 		Kind: ostiary.Kind(bits & 3), Privilege: ostiary.Role(bits >> 2 & 3), Default: ostiary.DefaultAppState(bits >> 4 & 3),
 		CapMet: bits&64 != 0, Retired: bits&128 != 0,
 	}
-	if at := timeOf(row[3].(int64)); !at.IsZero() {
-		s.token.ExpiresOn = at.Unix()
+	if at, limited := row[3].(int64); limited {
+		s.token.ExpiresOn = timeOf(at).Unix()
 	}
+	networks, _ := row[4].(string)
 	var err error
-	s.token.Networks, err = readNetworks(row[4].(string))
+	s.token.Networks, err = readNetworks(networks)
 	return ostiary.Fact{Token: &s.token}, err
 }
 

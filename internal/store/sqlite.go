@@ -139,20 +139,13 @@ func (e *sqlite) hold(ctx context.Context) (err error) {
 }
 
 // close ends every connection. The last one writes the log back into the database and deletes it,
-// by its name: where another file stands under that name now, the name is left alone.
+// unless another file stands under the database's name.
 func (e *sqlite) close() error {
-	var errs []error
-	if e.files.Load() != nil && e.sameFiles() != nil {
-		errs = append(errs, e.keeper.Raw(func(dc any) error {
-			_, err := dc.(driver.FileControl).FileControlPersistWAL("main", 1)
-			return err
-		}))
-	}
-	errs = append(errs, e.writing.Close())
+	err := e.writing.Close()
 	if e.keeper != nil {
-		errs = append(errs, e.keeper.Close())
+		err = errors.Join(err, e.keeper.Close())
 	}
-	return errors.Join(append(errs, e.reading.Close())...)
+	return errors.Join(err, e.reading.Close())
 }
 
 // sameFiles says whether the files that are open still stand under their names. SQLite would go on

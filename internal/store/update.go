@@ -87,7 +87,7 @@ func (db *DB) finish(w *writer, fn func(ostiary.Writer) error) (err error) {
 	if w.broken != nil {
 		return w.broken
 	}
-	if len(w.facts) > 0 {
+	if len(w.facts) > 0 || w.unsaid {
 		return errNoEntry
 	}
 	if !w.wrote {

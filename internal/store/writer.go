@@ -21,12 +21,13 @@ type writer struct {
 	facts    []ostiary.Fact // not appended yet
 	made     []ostiary.Fact // appended, by all entries of the transaction
 	retiring []ostiary.Hash // secrets of the tokens that are retired
+	unsaid   bool           // stories were erased since the last entry
 	entries  int
 	wrote    bool
 	broken   error // the first error that may have ended the transaction: nothing is written after it
 }
 
-var errNoEntry = errors.New("records were put, but no entry was appended after them")
+var errNoEntry = errors.New("records were changed, but no entry was appended after them")
 
 func (w *writer) exec(text string, args ...any) error {
 	_, err := w.write(text, args...)
@@ -189,7 +190,7 @@ func (w *writer) Append(account ostiary.ID, at time.Time, story ostiary.Story, o
 		return 0, err
 	}
 	w.head = ostiary.Head{Revision: c.Revision, Chain: c.Chain}
-	w.made, w.facts = append(w.made, w.facts...), nil
+	w.made, w.facts, w.unsaid = append(w.made, w.facts...), nil, false
 	w.entries++
 	return c.Revision, nil
 }
@@ -211,6 +212,7 @@ func encodeStory(s ostiary.Story) ([]byte, ostiary.Story, ostiary.Hash) {
 
 // EraseStories removes what people read of an account's entries. The digests stay, and so the chain.
 func (w *writer) EraseStories(account ostiary.ID, before time.Time) (int, error) {
+	w.unsaid = true
 	return w.write(`
 		UPDATE log
 		SET story = NULL, what = NULL, made_by = NULL, for_id = NULL, token_id = NULL, user_id = NULL, app_name = NULL

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -94,10 +95,10 @@ func TestADamagedFileIsMovedAsideAndBegunAnew(t *testing.T) {
 }
 
 func TestDamageWhileRunningIsSurvived(t *testing.T) {
-	const tokens = 30_000 // more than SQLite keeps in its cache
+	const tokens = 16_000 // more than SQLite keeps in its cache
 	file := written(t, tokens)
 	u := open(t, file, never)
-	damage(t, file, 100_000, 3_000_000)
+	damage(t, file, 100_000, 1_500_000)
 	for i := range tokens {
 		count(u, key(i), noon, ostiary.OK)
 	}
@@ -175,19 +176,27 @@ func TestAFailedFlushLosesNothingAndCountsNothingTwice(t *testing.T) {
 	if _, err := conn.ExecContext(t.Context(), `BEGIN IMMEDIATE`); err != nil {
 		t.Fatal(err)
 	}
+	var meanwhile sync.WaitGroup
+	meanwhile.Go(func() { // the flush waits for a second before it gives up
+		time.Sleep(300 * time.Millisecond)
+		for i := range 600 {
+			count(u, key(i), noon, ostiary.OK)
+		}
+	})
 	if err := u.Flush(t.Context()); err == nil {
 		t.Fatal("a flush succeeded while somebody else was writing")
 	}
-	if got := total(t, u, 2); got != 2600 {
-		t.Errorf("%d requests after the failed flush, want 2600", got)
+	meanwhile.Wait()
+	if got := total(t, u, 2); got != 3200 {
+		t.Errorf("%d requests after the failed flush, want 3200", got)
 	}
 	if _, err := conn.ExecContext(t.Context(), `ROLLBACK`); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
 		flush(t, u)
-		if got := total(t, u, 2); got != 2600 {
-			t.Errorf("%d requests after the flush, want 2600", got)
+		if got := total(t, u, 2); got != 3200 {
+			t.Errorf("%d requests after the flush, want 3200", got)
 		}
 	}
 	if n := rows(t, file, "uses"); n != 2000 {

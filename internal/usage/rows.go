@@ -12,7 +12,8 @@ import (
 )
 
 const putUse = `
-INSERT INTO uses (token_id, app_id, account_id, first, last, count, refused, reason, address, agent, method, path, app_name)
+INSERT INTO uses (token_id, app_id, account_id, first, last, count, refused,
+  reason, address, agent, method, path, app_name)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 ON CONFLICT (token_id, app_id) DO UPDATE SET
   last = max(last, excluded.last),
@@ -74,7 +75,8 @@ func (f *file) uses(ctx context.Context, column string, id ostiary.ID, add func(
 		add(k, u)
 		return err
 	}, `
-SELECT account_id, token_id, app_id, first, last, count, refused, reason, address, agent, method, path, app_name
+SELECT account_id, token_id, app_id, first, last, count, refused,
+  reason, address, agent, method, path, app_name
 FROM uses
 WHERE `+column+` = $1`, int64(id))
 }

@@ -298,7 +298,7 @@ func TestEveryRequestIsCountedOnce(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "use.db")
 	u := open(t, file, usage.Options{Every: time.Millisecond, Pace: 1})
-	const each, tokens = 30_000, 700
+	const each, tokens = 6000, 300
 	var counters, others sync.WaitGroup
 	var quit atomic.Bool
 	for seed := range uint64(3) {

@@ -124,6 +124,12 @@ func erasedStories(w *world) {
 		}))
 		return n
 	}
+	if w.s.Update(w.Context(), func(tx ostiary.Writer) error {
+		_, err := tx.EraseStories(1, noon.Add(time.Hour))
+		return err
+	}) == nil {
+		w.Fatal("stories were erased without an entry that says so")
+	}
 	w.same("erased", erase(), 2)
 	w.same("erased again", erase(), 0)
 	var left []string

@@ -42,7 +42,7 @@ func (s state) apply(f ostiary.Fact) {
 
 // factsReplay makes thousands of random changes, and compares the replayed log with the records.
 func factsReplay(w *world) {
-	const changes = 3000
+	const changes = 1500
 	c := &chaos{Rand: rand.New(rand.NewPCG(1, 2)), w: w}
 	w.people()
 	c.accounts, c.users = 2, 3
@@ -57,7 +57,7 @@ func factsReplay(w *world) {
 			return nil
 		}))
 		*c = next
-		if n%500 == 0 {
+		if n == changes/2 {
 			c.compare()
 		}
 	}
