@@ -3,6 +3,7 @@ package ostiary_test
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -126,5 +127,44 @@ func otherRules() string {
 		}
 		return []string{"room", "token full", "account full"}[met]
 	}))
+	b.WriteString("\nWhat counts while it is not known whether a change was made\n\n")
+	states := []string{"waiting", "denied", "allowed"}
+	b.WriteString(tree([]choice{{"the application was", states}, {"and may now be", append(states, "forgotten")}}, func(at []int) string {
+		by := ostiary.AppFact{State: ostiary.AppState(at[1] % 3), Gone: at[1] == 3}
+		return ostiary.AppFact{State: ostiary.AppState(at[0])}.Narrow(by).State.String()
+	}))
+	b.WriteString("\n" + tree([]choice{{"the role was", roleNames()}, {"and may now be", roleNames()}}, func(at []int) string {
+		return ostiary.MemberFact{Role: roles[at[0]]}.Narrow(ostiary.MemberFact{Role: roles[at[1]]}).Role.String()
+	}))
+	b.WriteString("\n" + tree([]choice{{"the privilege was", roleNames()}, {"and may now be", roleNames()}}, func(at []int) string {
+		return ostiary.TokenFact{Privilege: roles[at[0]]}.Narrow(ostiary.TokenFact{Privilege: roles[at[1]]}).Privilege.String()
+	}))
+	defaults := []string{"Deny", "Pending", "Allow"}
+	b.WriteString("\n" + tree([]choice{{"the default was", defaults}, {"and may now be", defaults}}, func(at []int) string {
+		is := ostiary.TokenFact{Default: ostiary.DefaultAppState(at[0])}.Narrow(ostiary.TokenFact{Default: ostiary.DefaultAppState(at[1])})
+		return is.Default.String()
+	}))
+	times := []string{"never", "at 1", "at 2"}
+	b.WriteString("\n" + tree([]choice{{"it expired", times}, {"and may now expire", times}}, func(at []int) string {
+		return times[ostiary.TokenFact{ExpiresOn: int64(at[0])}.Narrow(ostiary.TokenFact{ExpiresOn: int64(at[1])}).ExpiresOn]
+	}))
+	lists := []string{"everywhere", "10.0.0.0/8", "10.1.0.0/16", "192.0.2.0/24"}
+	b.WriteString("\n" + tree([]choice{{"the networks were", lists}, {"and may now be", lists}}, func(at []int) string {
+		is := ostiary.TokenFact{Networks: networks(lists[at[0]])}.Narrow(ostiary.TokenFact{Networks: networks(lists[at[1]])})
+		return fmt.Sprint(is.Networks)
+	}))
+	yesNo := []string{"no", "yes"}
+	b.WriteString("\n" + tree([]choice{{"it was retired, or the user disabled:", yesNo}, {"and may now be:", yesNo}}, func(at []int) string {
+		t := ostiary.TokenFact{Retired: at[0] == 1}.Narrow(ostiary.TokenFact{Retired: at[1] == 1})
+		u := ostiary.UserFact{Disabled: at[0] == 1}.Narrow(ostiary.UserFact{Disabled: at[1] == 1})
+		return fmt.Sprint(t.Retired, " ", u.Disabled)
+	}))
 	return b.String()
+}
+
+func networks(text string) []netip.Prefix {
+	if text == "everywhere" {
+		return nil
+	}
+	return []netip.Prefix{netip.MustParsePrefix(text)}
 }
