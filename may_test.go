@@ -65,8 +65,11 @@ func TestMayPageShowsWhatEverybodyMayDo(t *testing.T) {
 	}))
 	fmt.Fprintf(&b, "\nTo %s\n\n", ostiary.CreateToken)
 	b.WriteString(tree([]choice{
-		{"", names}, {"", []string{"a token of no kind", "a user token", "an account token"}}, {"for", []string{"nobody", "Alice", "Bob"}},
-		{"whose role is", roleNames()}, {"with the privilege", roleNames()},
+		{"", names},
+		{"", []string{"a token of no kind", "a user token", "an account token"}},
+		{"for", []string{"nobody", "Alice", "Bob"}},
+		{"whose role is", roleNames()},
+		{"with the privilege", roleNames()},
 	}, func(at []int) string {
 		return verdict(ostiary.May(all[at[0]], ostiary.CreateToken, ostiary.Target{
 			Kind: ostiary.Kind(at[1]), Owner: ostiary.ID(at[2]), OwnerRole: roles[at[3]], Privilege: roles[at[4]],
@@ -116,8 +119,11 @@ func otherRules() string {
 	b.WriteString("\nWhether a cap leaves room, with 2 waiting and 4 a token, 8 an account\n\n")
 	caps := ostiary.Caps{WaitingPerToken: 2, AppsPerToken: 4, AppsPerAccount: 8}
 	b.WriteString(tree([]choice{
-		{"on the account", []string{"7", "8"}}, {"on the token", []string{"3", "4"}}, {"waiting", []string{"1", "2"}},
-		{"the new one is", []string{"waiting", "denied", "allowed"}}, {"the log says token:", []string{"no", "yes"}},
+		{"on the account", []string{"7", "8"}},
+		{"on the token", []string{"3", "4"}},
+		{"waiting", []string{"1", "2"}},
+		{"the new one is", []string{"waiting", "denied", "allowed"}},
+		{"the log says token:", []string{"no", "yes"}},
 		{"account:", []string{"no", "yes"}},
 	}, func(at []int) string {
 		n := ostiary.AppCounts{AccountApps: 7 + at[0], Apps: 3 + at[1], Waiting: 1 + at[2], TokenCapMet: at[4] == 1, AccountCapMet: at[5] == 1}

@@ -128,12 +128,16 @@ func story(t *testing.T, s *server, api *upstream, base string) {
 		"X-Original-Method: GET", "X-Original-URI: /", "X-Forwarded-Method: GET", "X-Forwarded-Uri: /",
 		"Connection: X-Ostiary-User, X-Ostiary-Role",
 	}
-	res = send(t, "DELETE", base+"/checks/7?a=%20b&need=Read-Only", bob, "script", hostile...)
+	res = send(t, "DELETE", base+"/checks/%2e/7?a=%20b&need=Read-Only", bob, "script", hostile...)
 	if text := body(t, res); res.StatusCode != 200 || text != "the API" {
 		t.Fatalf("an allowed application gets %d %s", res.StatusCode, text)
 	}
+	// What was decided about is what was sent, and what the API gets: nothing was cleaned on the way.
+	if asked := s.lastRequest("script"); asked != "DELETE /checks/%2e/7" {
+		t.Errorf("the door was asked about %q", asked)
+	}
 	method, uri, h := api.taken()
-	if method != "DELETE" || uri != "/checks/7?a=%20b&need=Read-Only" {
+	if method != "DELETE" || uri != "/checks/%2e/7?a=%20b&need=Read-Only" {
 		t.Errorf("the API got %s %s", method, uri)
 	}
 	for key, values := range h {

@@ -108,6 +108,28 @@ func (s *server) decide(verb, app string) {
 	}
 }
 
+// lastRequest is what was last asked about with an application's name.
+func (s *server) lastRequest(app string) string {
+	s.t.Helper()
+	out, err := exec.Command(program, "app", "list", "--json", "--data", s.Data).Output()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var apps []struct {
+		Name        string
+		LastRequest *string `json:"_last_request"`
+	}
+	if err := json.Unmarshal(out, &apps); err != nil {
+		s.t.Fatal(err)
+	}
+	for _, a := range apps {
+		if a.Name == app && a.LastRequest != nil {
+			return *a.LastRequest
+		}
+	}
+	return ""
+}
+
 // missing skips on a laptop, and fails where CI runs.
 func missing(t *testing.T, what string, args ...any) {
 	t.Helper()

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -77,5 +79,35 @@ func TestHintThatFitsTwoTokensNamesNeither(t *testing.T) {
 	found, err := findToken(context.Background(), newHTTPClient(server.URL, "secret", "ostiary"), "k3X...9fQ2")
 	if err == nil || !strings.Contains(err.Error(), "name it by its id") {
 		t.Errorf("found %s, %v; want to be asked for the id", found.CID, err)
+	}
+}
+
+func TestLogIsReadOnFromItsLastEntry(t *testing.T) {
+	t.Parallel()
+	const newest = 2500
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		before := newest + 1
+		if text := r.FormValue("f__revision_lt"); text != "" {
+			before, _ = strconv.Atoi(text)
+		}
+		size, _ := strconv.Atoi(r.FormValue("size"))
+		entries := []entry{}
+		for rev := before - 1; rev >= 1 && len(entries) < size; rev-- {
+			entries = append(entries, entry{Revision: uint64(rev)})
+		}
+		json.NewEncoder(w).Encode(entries)
+	}))
+	defer server.Close()
+	c := newHTTPClient(server.URL, "secret", "ostiary")
+	for limit, want := range map[int]int{1: 1, 1000: 1000, 1001: 1001, 2500: 2500, 9999: 2500} {
+		texts, err := readLog(context.Background(), c, url.Values{}, limit)
+		if err != nil || len(texts) != want {
+			t.Errorf("at most %d: got %d entries, %v; want %d", limit, len(texts), err, want)
+			continue
+		}
+		last, err := decode[entry](texts[want-1])
+		if err != nil || last.Revision != uint64(newest+1-want) {
+			t.Errorf("at most %d: the last is %d, %v; want %d", limit, last.Revision, err, newest+1-want)
+		}
 	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"io"
 	"net"
@@ -22,7 +21,7 @@ type running struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	stdout *bufio.Reader
-	stderr bytes.Buffer
+	stderr string // a file
 }
 
 func (r *running) start(args ...string) {
@@ -34,7 +33,13 @@ func (r *running) start(args ...string) {
 	r.cmd = exec.Command(self, append([]string{"demo"}, args...)...)
 	r.cmd.Args[0] = "ostiary" // TestMain runs the command under this name
 	r.cmd.Env = append(os.Environ(), "TMPDIR="+r.t.TempDir())
-	r.cmd.Stderr = &r.stderr
+	r.stderr = filepath.Join(r.t.TempDir(), "stderr")
+	errs, err := os.Create(r.stderr)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer errs.Close()
+	r.cmd.Stderr = errs
 	out, err := r.cmd.StdoutPipe()
 	if err != nil {
 		r.t.Fatal(err)
@@ -46,13 +51,23 @@ func (r *running) start(args ...string) {
 	r.t.Cleanup(func() { r.cmd.Process.Kill() })
 }
 
+// said is what stands on standard error so far.
+func (r *running) said() string {
+	r.t.Helper()
+	text, err := os.ReadFile(r.stderr)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return string(text)
+}
+
 func startDemo(t *testing.T, args ...string) *running {
 	t.Helper()
 	r := &running{t: t}
 	r.start(append([]string{"--json"}, args...)...)
 	line, err := r.stdout.ReadString('\n')
 	if err != nil {
-		t.Fatalf("no line on standard output: %v\n%s", err, r.stderr.String())
+		t.Fatalf("no line on standard output: %v\n%s", err, r.said())
 	}
 	decoder := json.NewDecoder(strings.NewReader(line))
 	decoder.DisallowUnknownFields()
@@ -161,7 +176,7 @@ func TestDemoStoryWorksAsPrinted(t *testing.T) {
 	for {
 		line, err := r.stdout.ReadString('\n')
 		if err != nil {
-			t.Fatalf("%v\n%s", err, r.stderr.String())
+			t.Fatalf("%v\n%s", err, r.said())
 		}
 		if strings.HasPrefix(line, "  ") {
 			lines = append(lines, strings.TrimSpace(line))
@@ -206,8 +221,8 @@ func TestDemoKeepsWhatItIsToldToKeep(t *testing.T) {
 	again := &running{t: t}
 	again.start(append(anyPort, "--keep", dir)...)
 	code, out := again.end(syscall.Signal(0))
-	if code != 1 || out != "" || !strings.Contains(again.stderr.String(), "has records already") {
-		t.Errorf("a second demo on the same folder: exit %d, %s%s", code, out, again.stderr.String())
+	if code != 1 || out != "" || !strings.Contains(again.said(), "has records already") {
+		t.Errorf("a second demo on the same folder: exit %d, %s%s", code, out, again.said())
 	}
 }
 
@@ -219,8 +234,8 @@ func TestDemoTakesAFreePortWhereTheDefaultIsTaken(t *testing.T) {
 	if strings.HasSuffix(r.URL, ":8700") {
 		t.Errorf("the demo listens at %s, which another program has", r.URL)
 	}
-	if !strings.Contains(r.stderr.String(), "127.0.0.1:8700 is taken by another program") {
-		t.Errorf("the taken address is not named:\n%s", r.stderr.String())
+	if !strings.Contains(r.said(), "127.0.0.1:8700 is taken by another program") {
+		t.Errorf("the taken address is not named:\n%s", r.said())
 	}
 	if code, _ := r.end(syscall.SIGTERM); code != 0 {
 		t.Errorf("exit %d, want 0", code)
@@ -253,9 +268,11 @@ func TestDemoEndsWithTheGoRunThatStartedIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { syscall.Kill(-r.cmd.Process.Pid, syscall.SIGKILL) })
 	if err := json.NewDecoder(out).Decode(&r.stage); err != nil {
 		t.Fatal(err)
 	}

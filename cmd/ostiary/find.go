@@ -54,18 +54,6 @@ func findToken(ctx context.Context, c *client, name string) (token, error) {
 	return token{}, fmt.Errorf("more than one token has the hint %s; name it by its id", hint)
 }
 
-func findTokens(ctx context.Context, c *client, names []string) ([]token, error) {
-	found := make([]token, len(names))
-	for i, name := range names {
-		t, err := findToken(ctx, c, name)
-		if err != nil {
-			return nil, err
-		}
-		found[i] = t
-	}
-	return found, nil
-}
-
 // cutID takes "/token/12" or "12" for the id 12.
 func cutID(prefix, name string) (id string, ok bool) {
 	id = strings.TrimPrefix(name, prefix)

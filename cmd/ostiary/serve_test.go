@@ -359,7 +359,11 @@ func TestDecisionsGoOnAfterTheDatabaseIsGone(t *testing.T) {
 			}
 			_, metrics, _ := getPage(t, s.admin+"/metrics")
 			wantSays(t, metrics, `ostiary_degraded{part="changes"} 1`, `ostiary_degraded{part="decisions"} 0`)
+			began := time.Now()
 			s.stop(t)
+			if took := time.Since(began); took > stopWithin/2 {
+				t.Errorf("it waited %s for a database that does not come back", took)
+			}
 		})
 	}
 }

@@ -50,7 +50,8 @@ func decodeAccount(c *call) authority.AccountPatch {
 			p.Fields[name] = *value
 		}
 	}
-	for _, name := range []string{"description", "address1", "address2", "cc_email", "city", "country_code", "state_prov"} {
+	notes := []string{"description", "address1", "address2", "cc_email", "city", "country_code", "state_prov"}
+	for _, name := range notes {
 		if value := take(b, name, note); value != nil {
 			p.Fields[name] = *value
 		}

@@ -15,6 +15,7 @@ import (
 // Every row of the table of answers, through real HTTP.
 
 func TestRequestWithoutTokenIsAskedForOne(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, path := range []string{"/v2/token", "/nothing", "/api/json/list_accounts", "/"} {
 		r := w.with("", "tests").get(path).is(401, "Unauthorized.MissingToken")
@@ -28,6 +29,7 @@ func TestRequestWithoutTokenIsAskedForOne(t *testing.T) {
 }
 
 func TestBadTokensAnswerAlike(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.account()
 	alice := w.person("alice", "Admin")
@@ -62,6 +64,7 @@ func TestBadTokensAnswerAlike(t *testing.T) {
 }
 
 func TestAccountHeaderMustNameTheTokensAccount(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.account()
 	alice := w.person("alice", "Admin")
@@ -74,6 +77,7 @@ func TestAccountHeaderMustNameTheTokensAccount(t *testing.T) {
 }
 
 func TestApplicationNameIsNeeded(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.account()
 	alice := w.person("alice", "Admin")
@@ -88,6 +92,7 @@ func TestApplicationNameIsNeeded(t *testing.T) {
 }
 
 func TestWaitingApplicationIsToldWhereToBeApproved(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.account()
 	alice := w.person("alice", "Admin")
@@ -123,6 +128,7 @@ func TestWaitingApplicationIsToldWhereToBeApproved(t *testing.T) {
 }
 
 func TestNetworkAndRateAreRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorldWith(t, authority.Settings{RatePerSec: 1}, api.Options{})
 	w.account()
 	alice := w.person("alice", "Admin")
@@ -140,6 +146,7 @@ func TestNetworkAndRateAreRefused(t *testing.T) {
 }
 
 func TestUnknownRoutesAndMethods(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.account()
 	alice := w.person("alice", "Admin")
@@ -175,6 +182,7 @@ func TestUnknownRoutesAndMethods(t *testing.T) {
 }
 
 func TestNewApplicationIsOnRecordAlsoAfterAWrongRoute(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.account()
 	alice := w.person("alice", "Admin")
@@ -191,6 +199,7 @@ func TestNewApplicationIsOnRecordAlsoAfterAWrongRoute(t *testing.T) {
 }
 
 func TestRoleIsNeeded(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.account()
 	alice := w.person("alice", "Admin")
@@ -221,6 +230,7 @@ func TestRoleIsNeeded(t *testing.T) {
 }
 
 func TestTokenDoesNotWorkOnItself(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.account()
 	alice := w.person("alice", "Admin")
@@ -242,6 +252,7 @@ func TestTokenDoesNotWorkOnItself(t *testing.T) {
 }
 
 func TestHiddenComesBeforeABodyThatIsNotValid(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.account()
 	alice := w.person("alice", "Admin")
@@ -258,6 +269,7 @@ func TestHiddenComesBeforeABodyThatIsNotValid(t *testing.T) {
 }
 
 func TestOtherSitesAreRefusedBeforeAnythingCounts(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.account()
 	alice := w.person("alice", "Admin")
@@ -283,6 +295,7 @@ func TestOtherSitesAreRefusedBeforeAnythingCounts(t *testing.T) {
 }
 
 func TestConflicts(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.account()
 	alice := w.person("alice", "Admin")
@@ -300,6 +313,7 @@ func TestConflicts(t *testing.T) {
 }
 
 func TestRevisionIsToldAndCanBeAskedFor(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.account()
 	alice := w.person("alice", "Admin")
@@ -324,6 +338,7 @@ func TestRevisionIsToldAndCanBeAskedFor(t *testing.T) {
 }
 
 func TestHeadAndOptions(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.account()
 	alice := w.person("alice", "Admin")
@@ -340,6 +355,7 @@ func TestHeadAndOptions(t *testing.T) {
 }
 
 func TestOwnTroubleIsNeverTheCallers(t *testing.T) {
+	t.Parallel()
 	w := newWorldWith(t, authority.Settings{}, api.Options{
 		Status: func(ctx context.Context) api.Status { panic("trouble with ostiary_" + strings.Repeat("a", 49)) },
 		Hash:   func(string) (string, error) { return "", errBroken },
@@ -368,6 +384,7 @@ func TestOwnTroubleIsNeverTheCallers(t *testing.T) {
 }
 
 func TestEveryCarrierWorks(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.account()
 	token := w.person("alice", "Admin").token
@@ -390,6 +407,7 @@ func TestEveryCarrierWorks(t *testing.T) {
 }
 
 func TestAnswersSayThatTheyAreJSON(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.account()
 	alice := w.person("alice", "Admin")

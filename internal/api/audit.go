@@ -74,7 +74,8 @@ func readLogQuery(raw string) (f ostiary.LogFilter, from int, err error) {
 // logFilters are the filters that the log knows.
 func logFilters() []string {
 	return []string{
-		"f_what", "f_what_wildcard", "f_by", "f_token", "f_user", "f_app_name", "f__at_ge", "f__at_gt", "f__at_le", "f__at_lt",
+		"f_what", "f_what_wildcard", "f_by", "f_token", "f_user", "f_app_name",
+		"f__at_ge", "f__at_gt", "f__at_le", "f__at_lt",
 		"f__revision", "f__revision_ge", "f__revision_gt", "f__revision_le", "f__revision_lt",
 	}
 }
@@ -102,7 +103,8 @@ func filterLog(f *ostiary.LogFilter, name, value string) (err error) {
 	case "f__revision", "f__revision_ge", "f__revision_gt", "f__revision_lt", "f__revision_le":
 		err = filterRevision(f, name, value)
 	default:
-		err = ostiary.RefuseField(join("", name), "The log knows size, from, order, dir, "+strings.Join(logFilters(), ", ")+".")
+		known := strings.Join(logFilters(), ", ")
+		err = ostiary.RefuseField(join("", name), "The log knows size, from, order, dir, "+known+".")
 	}
 	return err
 }

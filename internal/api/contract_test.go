@@ -40,7 +40,7 @@ func (w *world) readContract() *contract {
 // schema of errors.
 func (d *contract) check(r *reply, method, path string, body []byte) {
 	r.Helper()
-	if method == "HEAD" || method == "OPTIONS" || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
+	if method == "HEAD" || method == "OPTIONS" || path == "/openapi.json" && r.StatusCode == 200 || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
 		return
 	}
 	u, err := url.Parse(path)

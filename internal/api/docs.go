@@ -91,7 +91,8 @@ func (a *API) docsCall(r route) docsCall {
 
 // curl is an example that can be pasted.
 func (a *API) curl(r route) string {
-	path := strings.NewReplacer("{account}", "current", "{user}", "current", "{token}", "12", "{app}", "34").Replace(r.path)
+	ids := strings.NewReplacer("{account}", "current", "{user}", "current", "{token}", "12", "{app}", "34")
+	path := ids.Replace(r.path)
 	var b strings.Builder
 	switch {
 	case r.operator:
@@ -169,7 +170,8 @@ func (d *document) kindOf(s schema) string {
 	case len(s.Properties) > 0:
 		return "{" + strings.Join(slices.Sorted(maps.Keys(s.Properties)), ", ") + "}"
 	}
-	return strings.NewReplacer("string", "text", "integer", "number").Replace(strings.Join(d.types(s), " or "))
+	words := strings.NewReplacer("string", "text", "integer", "number")
+	return words.Replace(strings.Join(d.types(s), " or "))
 }
 
 func (d *document) says(s schema) string {

@@ -57,8 +57,9 @@ func encodeToken(_ *call, t authority.TokenView) object {
 		"_created_on": epoch(t.CreatedOn), "_created_by": by(t.CreatedBy), "_made_with": cid("token", t.MadeWith),
 		"_last_used_on": epoch(t.Use.Last),
 		"_retired_on":   epoch(t.RetiredOn), "_retired_by": by(t.RetiredBy),
-		"_promoted_on": epoch(t.PromotedOn), "_promoted_by": by(t.PromotedBy), "_former_owner": cid("user", t.FormerOwner),
-		"privilege": t.Privilege.String(), "default_app_state": t.Default.String(), "description": t.Description,
+		"_promoted_on": epoch(t.PromotedOn), "_promoted_by": by(t.PromotedBy),
+		"_former_owner": cid("user", t.FormerOwner),
+		"privilege":     t.Privilege.String(), "default_app_state": t.Default.String(), "description": t.Description,
 		"expires_on": epoch(t.ExpiresOn), "networks": networks,
 	}
 }

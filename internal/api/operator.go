@@ -46,7 +46,7 @@ func (c *call) hash(v any) (string, error) {
 		return "", wrong("This is a text that is not empty.")
 	}
 	if c.opt.Hash == nil {
-		return "", &ostiary.Refusal{Reason: ostiary.Unavailable, Say: "Passwords cannot be set.", Cause: errNoFunction}
+		return "", errNoFunction
 	}
 	return c.opt.Hash(password)
 }

@@ -78,7 +78,8 @@ func (q *query) set(name string, given []string, known map[string]property) (err
 		}
 		q.descending = value == "desc"
 	default:
-		err = ostiary.RefuseField(join("", name), "A list knows size, from, order, dir, and f_FIELD for its fields.")
+		err = ostiary.RefuseField(join("", name),
+			"A list knows size, from, order, dir, and f_FIELD for its fields.")
 	}
 	return err
 }
@@ -106,7 +107,8 @@ func (q *query) addFilter(text string, given []string, known map[string]property
 		return ostiary.RefuseField(name, "The objects of this list have no such field.")
 	}
 	for _, value := range given {
-		if _, err := strconv.ParseFloat(value, 64); err != nil && p.number && f.compares() && !(f.op == "" && value == "null") {
+		_, err := strconv.ParseFloat(value, 64)
+		if null := f.op == "" && value == "null"; err != nil && p.number && f.compares() && !null {
 			return ostiary.RefuseField(name, "This field holds numbers; times are epoch seconds.")
 		}
 	}

@@ -94,9 +94,8 @@ func (c *call) reply(out any) {
 		return
 	}
 	a := answer.Answer{Status: http.StatusOK, Code: "OK", Reason: ostiary.OK, Revision: c.decision.Revision}
-	if c.revision != 0 {
-		a.Revision = c.revision
-	}
+	// A change has a higher revision than its decision; one that was made before has not.
+	a.Revision = max(a.Revision, c.revision)
 	tag := c.record(a, nil)
 	h := c.w.Header()
 	publish(h)
@@ -151,6 +150,11 @@ func (c *call) recovered() {
 	if c.wrote || trouble == http.ErrAbortHandler {
 		panic(http.ErrAbortHandler)
 	}
+	defer func() {
+		if recover() != nil { // the request log itself may be what panics
+			panic(http.ErrAbortHandler)
+		}
+	}()
 	clear(c.w.Header())
 	c.refuse(fmt.Errorf("panic: %s\n%s", c.conceal(fmt.Sprint(trouble)), debug.Stack()))
 }

@@ -43,7 +43,9 @@ func list[T any](get func(*call) ([]T, error), encode func(*call, T) object) han
 }
 
 // ask is a handler that reads a body and changes nothing: decode, call, encode.
-func ask[In, T any](decode func(*call) In, do func(*call, In) (T, error), encode func(*call, T) object) handler {
+func ask[In, T any](decode func(*call) In, do func(*call, In) (T, error),
+	encode func(*call, T) object,
+) handler {
 	return func(c *call) (any, error) {
 		in := decode(c)
 		if err := c.body.done(); err != nil {
@@ -59,7 +61,9 @@ func ask[In, T any](decode func(*call) In, do func(*call, In) (T, error), encode
 
 // change is a handler that makes a change: decode, call, encode. Each can be repeated with an
 // Idempotency-Key. Its tag is chosen here, since the entry in the log holds it.
-func change[In, T any](decode func(*call) In, do func(*call, In) (T, uint64, error), encode func(*call, T) object) handler {
+func change[In, T any](decode func(*call) In, do func(*call, In) (T, uint64, error),
+	encode func(*call, T) object,
+) handler {
 	return ask(decode, func(c *call, in In) (out T, err error) {
 		c.caller.Tag = ostiary.NewUUID()
 		if err := c.once(); err != nil {

@@ -241,7 +241,8 @@ func (t *tx) createAccount(n NewAccount) (ostiary.Account, error) {
 		UUID: ostiary.NewUUID(), CreatedOn: t.at, MetricLimit: n.MetricLimit,
 	}
 	if !shortName.MatchString(n.ShortName) {
-		return account, ostiary.RefuseField("short_name", "A short name is lower-case letters, digits and _, and begins with a letter.")
+		return account, ostiary.RefuseField("short_name",
+			"A short name is lower-case letters, digits and _, and begins with a letter.")
 	}
 	for _, f := range []string{"name", "description", "timezone"} {
 		if err := checkAccountField(f, *accountField(&account, f)); err != nil {

@@ -14,7 +14,8 @@ type AppView struct {
 }
 
 // DecideApp allows or denies an application that is on record.
-func (a *Authority) DecideApp(ctx context.Context, c Caller, token, app ostiary.ID, state ostiary.AppState) (AppView, uint64, error) {
+func (a *Authority) DecideApp(ctx context.Context, c Caller, token, app ostiary.ID, state ostiary.AppState,
+) (AppView, uint64, error) {
 	return a.appChange(ctx, c, token, func(t *tx, token ostiary.Token) (ostiary.Story, error) {
 		record, err := t.Writer.App(token.Account, token.ID, app)
 		if err != nil {
@@ -25,11 +26,13 @@ func (a *Authority) DecideApp(ctx context.Context, c Caller, token, app ostiary.
 }
 
 // DecideName allows or denies a name, also before it turned up.
-func (a *Authority) DecideName(ctx context.Context, c Caller, token ostiary.ID, name string, state ostiary.AppState) (AppView, uint64, error) {
+func (a *Authority) DecideName(ctx context.Context, c Caller, token ostiary.ID, name string, state ostiary.AppState,
+) (AppView, uint64, error) {
 	return a.appChange(ctx, c, token, func(t *tx, token ostiary.Token) (ostiary.Story, error) {
 		if ostiary.CheckAppName(name) != ostiary.OK {
-			return ostiary.Story{}, ostiary.RefuseField("name", "An application's name is 1 to 100 printable ASCII characters, "+
-				"without a comma and without a space at either end.")
+			return ostiary.Story{}, ostiary.RefuseField("name",
+				"An application's name is 1 to 100 printable ASCII characters, "+
+					"without a comma and without a space at either end.")
 		}
 		record, err := t.AppByName(token.Account, token.ID, name)
 		if isMissing(err) {
@@ -54,14 +57,17 @@ func (t *tx) roomForApp(token ostiary.Token) error {
 		return err
 	}
 	if t.a.set.Caps.Met(n, ostiary.Allowed) != ostiary.NoCap {
-		return ostiary.Refuse(ostiary.Conflict, "There are as many applications on record as there may be. Forget some first.")
+		return ostiary.Refuse(ostiary.Conflict,
+			"There are as many applications on record as there may be. Forget some first.")
 	}
 	return nil
 }
 
 // decide writes a person's decision. One that stands already is no change.
 func (t *tx) decide(token ostiary.Token, app ostiary.App, state ostiary.AppState) (ostiary.Story, error) {
-	story := ostiary.Story{What: "app." + state.String(), Token: token.ID, User: token.Owner, App: app.ID, AppName: app.Name}
+	story := ostiary.Story{
+		What: "app." + state.String(), Token: token.ID, User: token.Owner, App: app.ID, AppName: app.Name,
+	}
 	if err := ostiary.May(t.actor, ostiary.DecideApp, ostiary.TokenTarget(token)); err != nil {
 		return story, err
 	}
@@ -110,7 +116,9 @@ func (a *Authority) ForgetApp(ctx context.Context, c Caller, token, app ostiary.
 			return ostiary.Story{}, err
 		}
 		key = ostiary.UseKey{Account: token.Account, Token: token.ID, App: app}
-		return t.append(ostiary.Story{What: "app.forget", Token: token.ID, User: token.Owner, App: app, AppName: record.Name})
+		return t.append(ostiary.Story{
+			What: "app.forget", Token: token.ID, User: token.Owner, App: app, AppName: record.Name,
+		})
 	}, nil)
 	if err == nil && key.App != 0 {
 		if err := a.usage.Forget(ctx, key); err != nil {

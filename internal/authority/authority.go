@@ -7,7 +7,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
-	"strconv"
 	"time"
 
 	"ostiary"
@@ -101,17 +100,6 @@ type tx struct {
 	revision uint64 // of the last entry; zero: nothing was changed
 }
 
-// A view is what one caller may see of one snapshot.
-type view struct {
-	ostiary.Reader
-	a       *Authority
-	caller  Caller
-	account ostiary.ID
-	actor   ostiary.Actor
-
-	repeated bool // the change was made before, under its Idempotency-Key
-}
-
 // onceFor is how long an Idempotency-Key is honoured.
 const onceFor = 24 * time.Hour
 
@@ -185,92 +173,6 @@ func (a *Authority) failed(err error) error {
 
 func unavailable(say string, cause error) error {
 	return &ostiary.Refusal{Reason: ostiary.Unavailable, Say: say, Cause: cause}
-}
-
-// look shows one snapshot to what only reads.
-func (a *Authority) look(ctx context.Context, c Caller, fn func(*view) error) error {
-	err := a.store.View(ctx, func(r ostiary.Reader) error {
-		v := &view{Reader: r, a: a, caller: c, account: c.Account}
-		if err := v.begin(); err != nil {
-			return err
-		}
-		return fn(v)
-	})
-	if err != nil {
-		return a.failed(err)
-	}
-	return nil
-}
-
-// begin finds out who acts, with which role at this moment.
-func (v *view) begin() error {
-	c := v.caller
-	switch {
-	case c.Operator != "":
-		v.actor = ostiary.Actor{Operator: c.Operator, Role: ostiary.Admin}
-		return nil
-	case c.Token != 0:
-		return v.tokenActs(c)
-	case c.User != 0:
-		role, err := v.roleOf(c.User)
-		v.actor = ostiary.Actor{User: c.User, Role: role}
-		return err
-	}
-	return ostiary.Refuse(ostiary.NoToken, "Nobody asks.")
-}
-
-// tokenActs: a token acts with the role that it can use, a user token for its owner.
-func (v *view) tokenActs(c Caller) error {
-	t, err := v.Reader.Token(c.Account, c.Token)
-	if err != nil {
-		return err
-	}
-	owner, err := v.roleOf(t.Owner)
-	if err != nil {
-		return err
-	}
-	fact := *t.Fact().Token
-	role := ostiary.CanUse(fact, owner)
-	if fact.Retired || role == ostiary.NoRole || ostiary.Expired(fact, v.a.set.Now()) {
-		return ostiary.Refuse(ostiary.BadToken, "")
-	}
-	v.actor = ostiary.Actor{User: t.Owner, Token: t.ID, Kind: t.Kind, Role: role}
-	return nil
-}
-
-// roleOf is what a user may do on the account now: NoRole for one who is no member, or disabled.
-func (v *view) roleOf(user ostiary.ID) (ostiary.Role, error) {
-	if user == 0 {
-		return ostiary.NoRole, nil
-	}
-	m, err := v.Member(v.account, user)
-	if isMissing(err) {
-		return ostiary.NoRole, nil
-	}
-	if err != nil {
-		return ostiary.NoRole, err
-	}
-	u, err := v.User(user)
-	if err != nil || u.Disabled {
-		return ostiary.NoRole, err
-	}
-	return m.Role, nil
-}
-
-// needAccount says that the operator must name the account where there is more than one.
-func (v *view) needAccount() error {
-	if v.account != 0 {
-		return nil
-	}
-	all, err := v.Accounts()
-	if err != nil {
-		return err
-	}
-	if len(all) != 1 {
-		return ostiary.RefuseField("account", "There are "+strconv.Itoa(len(all))+" accounts: say which.")
-	}
-	v.account = all[0].ID
-	return nil
 }
 
 // append makes one entry of all that was put since the last.

@@ -226,8 +226,10 @@ func TestInvitationJoinsOnlyTheAddressThatItNames(t *testing.T) {
 	ctx := context.Background()
 	invite := func(email string) ostiary.SecretText {
 		t.Helper()
-		v, _, err := w.SetAccount(ctx, w.as(w.alice), authority.AccountPatch{SetInvites: true,
-			Invitations: []authority.Invitee{{Email: email, Role: ostiary.Normal}}})
+		v, _, err := w.SetAccount(ctx, w.as(w.alice), authority.AccountPatch{
+			SetInvites:  true,
+			Invitations: []authority.Invitee{{Email: email, Role: ostiary.Normal}},
+		})
 		if err != nil || len(v.Links) != 1 {
 			t.Fatal(err, v.Links)
 		}
@@ -294,6 +296,7 @@ func (w faultyWriter) NewID(kind string) (ostiary.ID, error) {
 func (w faultyWriter) PutToken(t ostiary.Token) error {
 	return errors.Join(w.step(), w.Writer.PutToken(t))
 }
+
 func (w faultyWriter) PutSecret(s ostiary.Secret) error {
 	return errors.Join(w.step(), w.Writer.PutSecret(s))
 }
@@ -301,9 +304,11 @@ func (w faultyWriter) PutApp(a ostiary.App) error { return errors.Join(w.step(),
 func (w faultyWriter) PutMember(m ostiary.Member) error {
 	return errors.Join(w.step(), w.Writer.PutMember(m))
 }
+
 func (w faultyWriter) PutAccount(a ostiary.Account) error {
 	return errors.Join(w.step(), w.Writer.PutAccount(a))
 }
+
 func (w faultyWriter) Append(a ostiary.ID, at time.Time, s ostiary.Story, o *ostiary.Once) (uint64, error) {
 	rev, err := w.Writer.Append(a, at, s, o)
 	return rev, errors.Join(w.step(), err)

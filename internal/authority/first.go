@@ -42,7 +42,9 @@ type flight struct {
 const maxFlights = 10_000
 
 func newFirsts(a *Authority) *firsts {
-	f := &firsts{a: a, flights: map[firstKey]*flight{}, pace: map[ostiary.ID]*rate.Limiter{}, noted: map[ostiary.ID]time.Time{}}
+	f := &firsts{
+		a: a, flights: map[firstKey]*flight{}, pace: map[ostiary.ID]*rate.Limiter{}, noted: map[ostiary.ID]time.Time{},
+	}
 	f.stop, f.halt = context.WithCancel(context.Background())
 	return f
 }

@@ -42,7 +42,8 @@ func (t *tx) setInvitations(p AccountPatch, links map[ostiary.ID]ostiary.SecretT
 		if err := t.DropInvitation(t.account, i.ID); err != nil {
 			return err
 		}
-		if _, err := t.append(ostiary.Story{What: "invitation.drop", Details: map[string]string{"email": i.Email}}); err != nil {
+		story := ostiary.Story{What: "invitation.drop", Details: map[string]string{"email": i.Email}}
+		if _, err := t.append(story); err != nil {
 			return err
 		}
 	}
@@ -116,10 +117,9 @@ func (t *tx) newLink(i ostiary.Invitation) (ostiary.SecretText, error) {
 }
 
 // NewLink gives a new link for an invitation that waits; the old one ends, and the 72 hours begin anew.
-func (a *Authority) NewLink(ctx context.Context, c Caller, email string) (ostiary.Invitation, ostiary.SecretText, error) {
-	var out ostiary.Invitation
-	var link ostiary.SecretText
-	_, err := a.change(ctx, c, func(t *tx) (ostiary.Story, error) {
+func (a *Authority) NewLink(ctx context.Context, c Caller, email string,
+) (out ostiary.Invitation, link ostiary.SecretText, err error) {
+	_, err = a.change(ctx, c, func(t *tx) (ostiary.Story, error) {
 		none := ostiary.Story{}
 		if err := t.needAccount(); err != nil {
 			return none, err
@@ -166,29 +166,36 @@ func (a *Authority) Accept(ctx context.Context, c Caller, link ostiary.SecretTex
 		if err != nil {
 			return ostiary.Story{}, err
 		}
-		return t.append(ostiary.Story{What: "invitation.accept", User: u.ID, Details: map[string]string{"role": i.Role.String()}})
+		return t.append(accepted(i, u.ID))
 	}, nil)
 	return out, rev, err
 }
 
 // Join makes a login and a member, by the link of an invitation to an address that has no login.
-func (a *Authority) Join(ctx context.Context, c Caller, link ostiary.SecretText, firstName, lastName, passwordHash string) (ostiary.User, uint64, error) {
+func (a *Authority) Join(ctx context.Context, c Caller, link ostiary.SecretText,
+	firstName, lastName, passwordHash string,
+) (ostiary.User, uint64, error) {
 	var out ostiary.User
 	rev, err := a.change(ctx, c, func(t *tx) (ostiary.Story, error) {
 		i, err := t.invitationBy(link)
 		if err != nil {
 			return ostiary.Story{}, err
 		}
-		if out, err = t.createUser(NewUser{Email: i.Email, FirstName: firstName, LastName: lastName, PasswordHash: passwordHash}); err != nil {
+		n := NewUser{Email: i.Email, FirstName: firstName, LastName: lastName, PasswordHash: passwordHash}
+		if out, err = t.createUser(n); err != nil {
 			return ostiary.Story{}, err
 		}
 		if _, err = t.join(i, out.ID); err != nil {
 			return ostiary.Story{}, err
 		}
 		t.actor = ostiary.Actor{User: out.ID}
-		return t.append(ostiary.Story{What: "invitation.accept", User: out.ID, Details: map[string]string{"role": i.Role.String()}})
+		return t.append(accepted(i, out.ID))
 	}, nil)
 	return out, rev, err
+}
+
+func accepted(i ostiary.Invitation, user ostiary.ID) ostiary.Story {
+	return ostiary.Story{What: "invitation.accept", User: user, Details: map[string]string{"role": i.Role.String()}}
 }
 
 func (t *tx) invitationBy(link ostiary.SecretText) (ostiary.Invitation, error) {
@@ -217,7 +224,8 @@ func (t *tx) join(i ostiary.Invitation, user ostiary.ID) (ostiary.Member, error)
 func checkEmail(field, email string) error {
 	at, err := mail.ParseAddress(email)
 	_, domain, _ := strings.Cut(email, "@")
-	if err != nil || at.Address != email || len(email) > ostiary.MaxEmail || !strings.Contains(strings.Trim(domain, "."), ".") {
+	full := strings.Contains(strings.Trim(domain, "."), ".")
+	if err != nil || at.Address != email || len(email) > ostiary.MaxEmail || !full {
 		return ostiary.RefuseField(field, "This is not an e-mail address with a full domain, such as alice@example.com.")
 	}
 	for i := range len(email) {

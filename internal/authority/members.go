@@ -42,8 +42,8 @@ func (t *tx) setMembers(p AccountPatch) error {
 		return err
 	}
 	if p.Confirm != list.Confirm {
-		return &ostiary.Refusal{Reason: ostiary.Conflict, Detail: list, Say: "Members who are left out are removed, and their tokens " +
-			"retired. Repeat the request with ?confirm=" + list.Confirm + " if that is meant."}
+		return &ostiary.Refusal{Reason: ostiary.Conflict, Detail: list, Say: "Members who are left out are removed, " +
+			"and their tokens retired. Repeat the request with ?confirm=" + list.Confirm + " if that is meant."}
 	}
 	for _, m := range leaving {
 		if err := t.remove(m); err != nil {
@@ -65,7 +65,8 @@ func wantedRoles(members []ostiary.Member, want []MemberRole) (map[ostiary.ID]os
 			return nil, ostiary.RefuseField("users", fmt.Sprintf("/user/%s is listed twice.", w.User))
 		}
 		if !is[w.User] {
-			return nil, ostiary.RefuseField("users", fmt.Sprintf("/user/%s is not a member. People are added by invites.", w.User))
+			return nil, ostiary.RefuseField("users",
+				fmt.Sprintf("/user/%s is not a member. People are added by invites.", w.User))
 		}
 		becomes[w.User] = w.Role
 	}

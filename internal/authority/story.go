@@ -37,7 +37,8 @@ type Explanation struct {
 
 // Explain says how a request with a token and an application name would be answered, and why. It
 // reads the records, and puts nothing on record.
-func (a *Authority) Explain(ctx context.Context, c Caller, token ostiary.ID, app, method, path string, from netip.Addr) (out Explanation, err error) {
+func (a *Authority) Explain(ctx context.Context, c Caller, token ostiary.ID, app, method, path string, from netip.Addr,
+) (out Explanation, err error) {
 	err = a.look(ctx, c, func(v *view) error {
 		t, err := v.token(token)
 		if err != nil {

@@ -85,7 +85,8 @@ func (a *Authority) Users(ctx context.Context, c Caller) (out []ostiary.User, er
 }
 
 // SetUser changes a user's own names and contacts.
-func (a *Authority) SetUser(ctx context.Context, c Caller, id ostiary.ID, p UserPatch) (out ostiary.User, rev uint64, err error) {
+func (a *Authority) SetUser(ctx context.Context, c Caller, id ostiary.ID, p UserPatch,
+) (out ostiary.User, rev uint64, err error) {
 	rev, err = a.change(ctx, c, func(t *tx) (ostiary.Story, error) {
 		story := ostiary.Story{What: "user.change", User: id, Details: map[string]string{}}
 		if err := t.maySeeUser(id); err != nil {
@@ -120,7 +121,8 @@ func (p UserPatch) apply(u *ostiary.User, told map[string]string) error {
 		*at, told[field] = *value, *value
 		return checkText(field, *value)
 	}
-	if err := errors.Join(set("firstname", &u.FirstName, p.FirstName), set("lastname", &u.LastName, p.LastName)); err != nil {
+	err := errors.Join(set("firstname", &u.FirstName, p.FirstName), set("lastname", &u.LastName, p.LastName))
+	if err != nil {
 		return err
 	}
 	if p.Contact == nil {
@@ -180,7 +182,9 @@ func (t *tx) addMember(u ostiary.User, role ostiary.Role) error {
 
 func (t *tx) createUser(n NewUser) (ostiary.User, error) {
 	u := ostiary.User{Email: n.Email, FirstName: n.FirstName, LastName: n.LastName, CreatedOn: t.at}
-	if err := errors.Join(checkEmail("email", n.Email), checkText("firstname", n.FirstName), checkText("lastname", n.LastName)); err != nil {
+	err := errors.Join(
+		checkEmail("email", n.Email), checkText("firstname", n.FirstName), checkText("lastname", n.LastName))
+	if err != nil {
 		return u, err
 	}
 	switch _, err := t.UserByEmail(n.Email); {
@@ -201,7 +205,8 @@ func (t *tx) createUser(n NewUser) (ostiary.User, error) {
 }
 
 // DisableUser stops a user's login and user tokens on every account, or lets them work again.
-func (a *Authority) DisableUser(ctx context.Context, c Caller, id ostiary.ID, disabled bool) (ostiary.User, uint64, error) {
+func (a *Authority) DisableUser(ctx context.Context, c Caller, id ostiary.ID, disabled bool,
+) (ostiary.User, uint64, error) {
 	what := "user.enable"
 	if disabled {
 		what = "user.disable"
@@ -216,7 +221,8 @@ func (a *Authority) DisableUser(ctx context.Context, c Caller, id ostiary.ID, di
 }
 
 // ResetPassword sets a user's password. Sessions of the old one end.
-func (a *Authority) ResetPassword(ctx context.Context, c Caller, id ostiary.ID, passwordHash string) (ostiary.User, uint64, error) {
+func (a *Authority) ResetPassword(ctx context.Context, c Caller, id ostiary.ID, passwordHash string,
+) (ostiary.User, uint64, error) {
 	return a.operate(ctx, c, id, "user.reset", func(t *tx, u ostiary.User) (bool, error) {
 		return true, t.PutPassword(u.ID, passwordHash)
 	})

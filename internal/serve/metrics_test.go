@@ -1,7 +1,6 @@
 package serve
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -20,8 +19,6 @@ import (
 )
 
 var update = flag.Bool("update", false, "write the golden pages anew")
-
-func contains(text []byte, part string) bool { return bytes.Contains(text, []byte(part)) }
 
 func watched() Watched {
 	none := func() uint64 { return 0 }

@@ -35,6 +35,12 @@ func (m *memory) size() int {
 	return m.text.Len()
 }
 
+func (m *memory) all() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.text.String()
+}
+
 type line map[string]any
 
 // lines reads what was logged; every line must be JSON with a time in UTC.

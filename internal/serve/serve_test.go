@@ -269,7 +269,7 @@ func TestPanicIs503AndItsValueStaysOutOfTheLog(t *testing.T) {
 	if status != 503 || !strings.Contains(body, "Unavailable") {
 		t.Errorf("got %d %s", status, body)
 	}
-	text := r.log.text.String()
+	text := r.log.all()
 	if strings.Contains(text, "with a secret") || !strings.Contains(text, "serve_test.go") {
 		t.Errorf("the log has the value, or no stack: %s", text)
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -46,10 +47,10 @@ func TestAnotherUserIsTurnedAwayWhateverTheModeSays(t *testing.T) {
 	cmd.Dir, cmd.Env = r.data, []string{"SPEAK_TO=" + path}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	out, err := cmd.CombinedOutput()
-	if err != nil || !contains(out, "--- PASS") {
+	if err != nil || !strings.Contains(string(out), "--- PASS") {
 		t.Errorf("%v\n%s", err, out)
 	}
-	if !contains(r.log.text.Bytes(), "turned away") {
-		t.Errorf("the log does not say so: %s", r.log.text.String())
+	if !strings.Contains(r.log.all(), "turned away") {
+		t.Errorf("the log does not say so: %s", r.log.all())
 	}
 }

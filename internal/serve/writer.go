@@ -98,8 +98,8 @@ func (w *Writer) flush(empty []byte) []byte {
 	w.waiting, w.dropped = empty[:0], 0
 	w.mu.Unlock()
 	if dropped > 0 {
-		lines = fmt.Appendf(lines, `{"time":%q,"level":"WARN","msg":"log lines were lost: nobody reads them","count":%d}`+"\n",
-			time.Now().UTC().Format(time.RFC3339), dropped)
+		const line = `{"time":%q,"level":"WARN","msg":"log lines were lost: nobody reads them","count":%d}`
+		lines = fmt.Appendf(lines, line+"\n", time.Now().UTC().Format(time.RFC3339), dropped)
 	}
 	if len(lines) > 0 {
 		w.out.Write(lines)

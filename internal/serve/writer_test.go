@@ -83,7 +83,7 @@ func TestSecretThatGetsAsFarAsTheLogIsCut(t *testing.T) {
 	if err := w.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	text := out.text.String()
+	text := out.all()
 	for i := 0; i+12 <= len(random); i++ {
 		if strings.Contains(text, random[i:i+12]) {
 			t.Fatalf("a piece of the secret is in the log: %s", text)
@@ -109,7 +109,19 @@ func repeatMessages(t *testing.T) {
 	}
 	time.Sleep(1100 * time.Millisecond)
 	log.With("a", 1).Info("after")
-	if !strings.Contains(out.text.String(), `"message":"trouble with a connection","more":4980`) {
-		t.Errorf("the repeated message was not counted:\n%s", out.text.String()[max(0, out.text.Len()-500):])
+	if !strings.Contains(out.all(), `"message":"trouble with a connection","more":4980`) {
+		t.Errorf("the repeated message was not counted:\n%s", out.all())
+	}
+}
+
+func TestTimesAreInUTCWhereverTheServerStands(t *testing.T) {
+	t.Parallel()
+	out := &memory{}
+	at := time.Date(2026, 1, 2, 3, 4, 5, 678_901_234, time.FixedZone("", 9*3600))
+	if err := NewLogger(out, slog.LevelInfo).Handler().Handle(t.Context(), slog.NewRecord(at, slog.LevelInfo, "x", 0)); err != nil {
+		t.Fatal(err)
+	}
+	if got := out.lines(t)[0]["time"]; got != "2026-01-01T18:04:05.678Z" {
+		t.Errorf("got %v", got)
 	}
 }

@@ -50,7 +50,8 @@ func (db *DB) meetMark(ctx context.Context, path string, o Options) error {
 		err = db.retireAgain(ctx, rollbackBy, "the database was put back in time")
 	case missing:
 		if db.head.Revision > 0 {
-			db.log.Warn("the mark was missing and is made anew: an older database would not have been noticed", "mark", path)
+			db.log.Warn("the mark was missing and is made anew: an older database would not have been noticed",
+				"mark", path)
 		}
 		err = db.recall(ctx, 0)
 	default:

@@ -17,7 +17,8 @@ func scanChange(row scanner) (c ostiary.Change, err error) {
 	var facts []byte
 	var story []byte
 	at := when{&c.At}
-	err = row.Scan(&c.Revision, at, &c.Account, &facts, hash{&c.FactDigest}, &story, hash{&c.StoryDigest}, hash{&c.Chain})
+	err = row.Scan(&c.Revision, at, &c.Account, &facts, hash{&c.FactDigest},
+		&story, hash{&c.StoryDigest}, hash{&c.Chain})
 	if err != nil {
 		return c, err
 	}

@@ -77,8 +77,8 @@ func (e *sqlite) schema(ctx context.Context) (have, want int64, err error) {
 		return 0, 0, fmt.Errorf("reading the schema of %s: %w", e.path, err)
 	}
 	if have > want {
-		return 0, 0, fmt.Errorf("%w: %s has schema %d, this program knows %d; start the newer version again, or restore a backup",
-			ErrNewer, e.path, have, want)
+		return 0, 0, fmt.Errorf("%w: %s has schema %d, this program knows %d; "+
+			"start the newer version again, or restore a backup", ErrNewer, e.path, have, want)
 	}
 	return have, want, nil
 }

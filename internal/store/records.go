@@ -54,9 +54,9 @@ func scanInvitation(row scanner) (i ostiary.Invitation, err error) {
 
 func scanToken(row scanner) (t ostiary.Token, err error) {
 	var networks string
-	err = row.Scan(&t.Account, &t.ID, &t.Kind, &t.Owner, &t.Privilege, &t.Default, &t.Description, when{&t.CreatedOn},
-		&t.CreatedBy, &t.MadeWith, when{&t.ExpiresOn}, &networks, when{&t.RetiredOn}, &t.RetiredBy, when{&t.PromotedOn},
-		&t.PromotedBy, &t.FormerOwner, &t.CapMet)
+	err = row.Scan(&t.Account, &t.ID, &t.Kind, &t.Owner, &t.Privilege, &t.Default, &t.Description,
+		when{&t.CreatedOn}, &t.CreatedBy, &t.MadeWith, when{&t.ExpiresOn}, &networks, when{&t.RetiredOn},
+		&t.RetiredBy, when{&t.PromotedOn}, &t.PromotedBy, &t.FormerOwner, &t.CapMet)
 	if err != nil {
 		return t, err
 	}
@@ -70,7 +70,8 @@ func scanSecret(row scanner) (s ostiary.Secret, err error) {
 }
 
 func scanApp(row scanner) (a ostiary.App, err error) {
-	err = row.Scan(&a.Account, &a.Token, &a.ID, &a.Name, &a.State, &a.DecidedBy, when{&a.DecidedOn}, when{&a.FirstSeenOn})
+	err = row.Scan(&a.Account, &a.Token, &a.ID, &a.Name, &a.State, &a.DecidedBy, when{&a.DecidedOn},
+		when{&a.FirstSeenOn})
 	return a, err
 }
 

@@ -68,7 +68,8 @@ func (r *restoring) prepare(ctx context.Context, file string) error {
 		return fmt.Errorf("the backup: %w", err)
 	}
 	if info, err := os.Stat(file + "-wal"); err == nil && info.Size() > 0 {
-		return fmt.Errorf("%s is the database of a server, with changes beside it; make a backup with ostiary backup", file)
+		return fmt.Errorf("%s is the database of a server, with changes beside it; "+
+			"make a backup with ostiary backup", file)
 	}
 	for _, suffix := range []string{"", "-wal", "-shm"} {
 		os.Remove(r.fresh() + suffix) // left by a restore that did not end

@@ -27,7 +27,7 @@ const (
 
 	// longLog is how many pages of 4 KiB the write-ahead log may hold before it is written back into
 	// the database.
-	longLog = 1000
+	longLog = 128
 )
 
 // A sqlite is one open SQLite database.
@@ -65,7 +65,8 @@ func openSQLite(ctx context.Context, path string) (*sqlite, error) {
 }
 
 func dsn(path string, pragmas ...string) string {
-	query := url.Values{"mode": {"rw"}, "_pragma": append([]string{"busy_timeout(5000)", "trusted_schema(0)"}, pragmas...)}
+	pragmas = append([]string{"busy_timeout(5000)", "trusted_schema(0)"}, pragmas...)
+	query := url.Values{"mode": {"rw"}, "_pragma": pragmas}
 	return (&url.URL{Scheme: "file", Path: path, RawQuery: query.Encode()}).String()
 }
 
@@ -79,7 +80,8 @@ func (e *sqlite) checkVersion(ctx context.Context) error {
 		return err
 	}
 	if !atLeast(version, minVersion) {
-		return fmt.Errorf("the SQLite library is version %s; versions before %s can damage a database", version, minVersion)
+		return fmt.Errorf("the SQLite library is version %s; versions before %s can damage a database",
+			version, minVersion)
 	}
 	return nil
 }
@@ -158,7 +160,8 @@ func (e *sqlite) sameFiles() error {
 			return fmt.Errorf("%s is gone; stop the server, put the database back or restore a backup: %w", path, err)
 		}
 		if !os.SameFile(open, info) {
-			return fmt.Errorf("%s was replaced by another file; stop the server, put the right one back or restore a backup", path)
+			return fmt.Errorf("%s was replaced by another file; "+
+				"stop the server, put the right one back or restore a backup", path)
 		}
 	}
 	return nil

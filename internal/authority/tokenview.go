@@ -1,0 +1,67 @@
+package authority
+
+import (
+	"ostiary"
+)
+
+// A TokenView is a token as a caller sees it.
+type TokenView struct {
+	ostiary.Token
+	CanUse     ostiary.Role
+	Hint       string
+	OwnerEmail string
+	Use        ostiary.Use
+}
+
+// token gives a token that the caller may see, and settles on which account the operator works.
+func (v *view) token(id ostiary.ID) (t ostiary.Token, err error) {
+	if v.account == 0 {
+		t, err = v.TokenByID(id)
+	} else {
+		t, err = v.Reader.Token(v.account, id)
+	}
+	if err != nil {
+		return t, err
+	}
+	v.account = t.Account
+	return t, ostiary.May(v.actor, ostiary.SeeToken, ostiary.TokenTarget(t))
+}
+
+// tokenView gives a token for the answer to a change. It does not ask May again: a token that
+// retired itself, or was promoted away, is still shown to whoever did it.
+func (v *view) tokenView(id ostiary.ID) (TokenView, error) {
+	t, err := v.Reader.Token(v.account, id)
+	if err != nil {
+		return TokenView{}, err
+	}
+	use, _ := v.usesOf(id)
+	secrets, err := v.Secrets(v.account, id)
+	if err != nil {
+		return TokenView{}, err
+	}
+	return v.dress(t, secrets, use)
+}
+
+// dress adds to a token what follows from other records.
+func (v *view) dress(t ostiary.Token, secrets []ostiary.Secret, use ostiary.Use) (TokenView, error) {
+	out := TokenView{Token: t, Use: use}
+	if len(secrets) > 0 {
+		out.Hint = secrets[len(secrets)-1].Hint
+	}
+	owner, err := v.roleOf(t.Owner)
+	if err != nil {
+		return out, err
+	}
+	out.CanUse = ostiary.CanUse(*t.Fact().Token, owner)
+	if !t.RetiredOn.IsZero() || ostiary.Expired(*t.Fact().Token, v.a.set.Now()) {
+		out.CanUse = ostiary.NoRole
+	}
+	if t.Owner != 0 {
+		u, err := v.User(t.Owner)
+		if err != nil {
+			return out, err
+		}
+		out.OwnerEmail = u.Email
+	}
+	return out, nil
+}
