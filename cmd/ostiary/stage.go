@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"ostiary"
 	"ostiary/internal/authority"
@@ -56,39 +55,18 @@ func (s *stage) build(ctx context.Context) error {
 		return err
 	}
 	defer db.Close()
-	account, err := socialNetworks(ctx, db)
-	if err != nil {
-		return err
-	}
-	s.Account = stagedAccount{account.ID.String(), account.ShortName}
 	return asOperator(ctx, s.Data, db, func(a *authority.Authority, me authority.Caller) error {
+		account, _, err := a.CreateAccount(ctx, me, authority.NewAccount{
+			ShortName: "social_networks", Name: "Social Networks", Description: "Monitoring for The Social Network.",
+			Timezone: "America/New_York", MetricLimit: 500, MetricsUsed: 124,
+		})
+		if err != nil {
+			return err
+		}
+		s.Account = stagedAccount{account.ID.String(), account.ShortName}
 		me.Account = account.ID
 		return s.cast(ctx, a, me)
 	})
-}
-
-// socialNetworks writes the account with the figures of the announcement, which nobody can set.
-func socialNetworks(ctx context.Context, db *store.DB) (ostiary.Account, error) {
-	now := time.Now().UTC().Truncate(time.Millisecond)
-	account := ostiary.Account{
-		ShortName: "social_networks", Name: "Social Networks", Description: "Monitoring for The Social Network.",
-		Timezone: "America/New_York", UUID: ostiary.NewUUID(), CreatedOn: now, MetricLimit: 500, MetricsUsed: 124,
-	}
-	err := db.Update(ctx, func(w ostiary.Writer) (err error) {
-		if account.ID, err = w.NewID("account"); err != nil {
-			return err
-		}
-		if err := w.PutAccount(account); err != nil {
-			return err
-		}
-		story := ostiary.Story{
-			What: "account.create", By: ostiary.By("operator:" + systemUser()),
-			Details: map[string]string{"name": account.ShortName},
-		}
-		_, err = w.Append(account.ID, now, story, nil)
-		return err
-	})
-	return account, err
 }
 
 func (s *stage) cast(ctx context.Context, a *authority.Authority, me authority.Caller) error {

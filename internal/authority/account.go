@@ -206,7 +206,7 @@ var shortName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
 // NewAccount is what the operator says about an account to be made.
 type NewAccount struct {
 	ShortName, Name, Description, Timezone string
-	MetricLimit                            int64
+	MetricLimit, MetricsUsed               int64
 }
 
 // CreateAccount makes an account. Only the operator may.
@@ -238,7 +238,8 @@ func (t *tx) createAccount(n NewAccount) (ostiary.Account, error) {
 	}
 	account := ostiary.Account{
 		ShortName: n.ShortName, Name: n.Name, Description: n.Description, Timezone: n.Timezone,
-		UUID: ostiary.NewUUID(), CreatedOn: t.at, MetricLimit: n.MetricLimit,
+		UUID: ostiary.NewUUID(), CreatedOn: t.at,
+		MetricLimit: n.MetricLimit, MetricsUsed: n.MetricsUsed,
 	}
 	if !shortName.MatchString(n.ShortName) {
 		return account, ostiary.RefuseField("short_name",

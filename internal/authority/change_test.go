@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -67,13 +68,20 @@ func TestLastAdminStays(t *testing.T) {
 	}
 	p = m.members(w.alice, ostiary.NoRole)
 	_, _, err := w.SetAccount(context.Background(), w.as(w.alice), p)
-	var refusal *ostiary.Refusal
-	if !errors.As(err, &refusal) {
-		t.Fatal(err)
+	if reason(err) != ostiary.Conflict || err.(*ostiary.Refusal).Detail != nil {
+		t.Errorf("the last admin could be removed once that is confirmed: %v", err)
 	}
-	p.Confirm = refusal.Detail.(authority.Leaving).Confirm
+	dora := w.newUser(t, authority.Caller{Operator: "root", Account: w.account}, "dora@example.com", ostiary.Admin)
+	p = m.members(w.alice, ostiary.NoRole)
+	p.Members = slices.DeleteFunc(p.Members, func(x authority.MemberRole) bool { return x.User == dora })
+	_, _, err = w.SetAccount(context.Background(), w.as(w.alice), p)
+	var both *ostiary.Refusal
+	if !errors.As(err, &both) || both.Detail == nil {
+		t.Fatalf("two admins leaving: %v", err)
+	}
+	p.Confirm = both.Detail.(authority.Leaving).Confirm
 	if _, _, err := w.SetAccount(context.Background(), w.as(w.alice), p); reason(err) != ostiary.Conflict {
-		t.Errorf("the last admin was removed: %v", err)
+		t.Errorf("both admins were removed at once: %v", err)
 	}
 }
 

@@ -27,6 +27,9 @@ func (t *tx) setMembers(p AccountPatch) error {
 	for _, m := range members {
 		role, stays := becomes[m.User]
 		if !stays {
+			if err := t.keepsAdmin(m, ostiary.NoRole); err != nil {
+				return err
+			}
 			leaving = append(leaving, m)
 			continue
 		}
