@@ -72,7 +72,8 @@ func missing(t *testing.T, what string) {
 func build(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
-	out, err := exec.Command("go", "build", "-buildvcs=false", "-o", filepath.Join(dir, "ostiary"), "../cmd/ostiary").CombinedOutput()
+	program := filepath.Join(dir, "ostiary")
+	out, err := exec.Command("go", "build", "-buildvcs=false", "-o", program, "../cmd/ostiary").CombinedOutput()
 	if err != nil {
 		t.Fatalf("building the program: %v\n%s", err, out)
 	}
@@ -143,7 +144,8 @@ func runPage(t *testing.T, bin string, blocks []block) {
 	}
 	main, admin := freePort(t), freePort(t)
 	ports := strings.NewReplacer("127.0.0.1:8700", main, "127.0.0.1:8701", admin,
-		"go run ./cmd/ostiary demo --keep /tmp/demo", demo, "go run ./cmd/ostiary", "ostiary", "/tmp/demo", "demo", "curl -i", "curl -si")
+		"go run ./cmd/ostiary demo --keep /tmp/demo", demo, "go run ./cmd/ostiary", "ostiary", "/tmp/demo", "demo",
+		"curl -i", "curl -si")
 	const end = "\x1e"
 	script := "set -eu\ntrap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\n"
 	for _, b := range blocks {
@@ -165,10 +167,12 @@ func runPage(t *testing.T, bin string, blocks []block) {
 	printed := strings.Split(strings.ReplaceAll(out.String(), "\r", ""), end)
 	for i, b := range blocks {
 		if i >= len(printed)-1 {
-			t.Fatalf("the block at line %d fails: %v\n%s\nit printed:\n%s", b.line, err, b.run, printed[len(printed)-1])
+			t.Fatalf("the block at line %d fails: %v\n%s\nit printed:\n%s",
+				b.line, err, b.run, printed[len(printed)-1])
 		}
 		if b.shown && !pattern(ports.Replace(b.wants)).MatchString(printed[i]) {
-			t.Errorf("the block at line %d prints something else.\ngot:\n%s\nwant (… is anything):\n%s", b.line, printed[i], b.wants)
+			t.Errorf("the block at line %d prints something else.\ngot:\n%s\nwant (… is anything):\n%s",
+				b.line, printed[i], b.wants)
 		}
 	}
 }

@@ -90,7 +90,8 @@ func TestGoClientReadsAndUpdatesTheAccount(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(account.Users) != 3 || account.Name == "" || account.OwnerCID == "" || len(account.Usage) == 0 {
+		if len(account.Users) != 3 || account.Name == "" || account.OwnerCID == "" ||
+			len(account.Usage) == 0 {
 			t.Errorf("the account lacks something: %+v", account)
 		}
 
@@ -109,7 +110,8 @@ func TestGoClientReadsAndUpdatesTheAccount(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if *again.Description != text || again.Timezone != "Europe/Berlin" || again.Users[2].Role != "Normal" {
+		if *again.Description != text || again.Timezone != "Europe/Berlin" ||
+			again.Users[2].Role != "Normal" {
 			t.Errorf("the account is not what it was changed to: %+v", again)
 		}
 
@@ -176,7 +178,8 @@ func TestGoClientMayNameItsAccount(t *testing.T) {
 	s := start(t)
 	for account, want := range map[string]string{"1": "", "/account/1": "", "2": "API response code 403: "} {
 		api, err := apiclient.New(&apiclient.Config{
-			URL: s.URL, TokenKey: s.secret("alice@example.com"), TokenApp: "go-client", TokenAccountID: account, DisableRetries: true,
+			URL: s.URL, TokenKey: s.secret("alice@example.com"), TokenApp: "go-client",
+			TokenAccountID: account, DisableRetries: true,
 		})
 		if err != nil {
 			t.Fatal(err)

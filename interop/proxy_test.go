@@ -1,7 +1,6 @@
 package interop_test
 
 import (
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -45,7 +44,9 @@ type proxy struct {
 }
 
 var proxies = map[string]proxy{
-	"nginx": {"nginx", "nginx/nginx.conf", func(dir, config string) []string { return []string{"-p", dir, "-c", config} }},
+	"nginx": {"nginx", "nginx/nginx.conf", func(dir, config string) []string {
+		return []string{"-p", dir, "-c", config}
+	}},
 	"caddy": {"caddy", "caddy/Caddyfile", func(_, config string) []string {
 		return []string{"run", "--config", config, "--adapter", "caddyfile"}
 	}},
@@ -114,7 +115,8 @@ func story(t *testing.T, s *server, api *upstream, base string) {
 	res := send(t, "GET", base+"/checks?a=1", bob, "script")
 	text := body(t, res)
 	if res.StatusCode != 401 || res.Header.Get("X-Circonus-Token-Approval-Url") == "" ||
-		res.Header.Get("X-Ostiary-Code") != "Unauthorized.PendingApp" || res.Header.Get("Www-Authenticate") == "" ||
+		res.Header.Get("X-Ostiary-Code") != "Unauthorized.PendingApp" ||
+		res.Header.Get("Www-Authenticate") == "" ||
 		!strings.Contains(text, `"message":"invalid api application`) {
 		t.Errorf("a waiting application gets %d %v %s", res.StatusCode, res.Header, text)
 	}
@@ -124,7 +126,8 @@ func story(t *testing.T, s *server, api *upstream, base string) {
 
 	s.decide("allow", "script")
 	hostile := []string{
-		"X-Ostiary-User: root", "X_Ostiary_User: root", "X.Ostiary.User: root", "x-ostiary_role: Admin", "X-Ostiary-Else: 1",
+		"X-Ostiary-User: root", "X_Ostiary_User: root", "X.Ostiary.User: root", "x-ostiary_role: Admin",
+		"X-Ostiary-Else: 1",
 		"X-Original-Method: GET", "X-Original-URI: /", "X-Forwarded-Method: GET", "X-Forwarded-Uri: /",
 		"Connection: X-Ostiary-User, X-Ostiary-Role",
 	}
@@ -149,7 +152,9 @@ func story(t *testing.T, s *server, api *upstream, base string) {
 			t.Errorf("the API got %s %d times, or with the token in it", key, len(values))
 		}
 	}
-	want := map[string]string{"X-Ostiary-User": "bob@example.com", "X-Ostiary-Role": "Normal", "X-Ostiary-App": "script"}
+	want := map[string]string{
+		"X-Ostiary-User": "bob@example.com", "X-Ostiary-Role": "Normal", "X-Ostiary-App": "script",
+	}
 	for key, value := range want {
 		if h.Get(key) != value {
 			t.Errorf("the API got %s: %q, want %q", key, h.Get(key), value)
@@ -186,7 +191,7 @@ func send(t *testing.T, method, address, secret, app string, headers ...string) 
 		name, value, _ := strings.Cut(h, ": ")
 		req.Header[name] = []string{value}
 	}
-	client := &http.Client{Transport: &http.Transport{DialContext: (&net.Dialer{}).DialContext, DisableKeepAlives: false}}
+	client := &http.Client{Transport: &http.Transport{}} // no proxy of the environment
 	defer client.CloseIdleConnections()
 	res, err := client.Do(req)
 	if err != nil {

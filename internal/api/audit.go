@@ -175,9 +175,11 @@ func encodeEntry(e ostiary.Change, names map[ostiary.By]string) object {
 		details = map[string]string{}
 	}
 	return object{
-		"_revision": e.Revision, "_at": epoch(e.At), "_account": cid("account", e.Account), "_chain": string(chain),
-		"what": known(s.What), "by": by(s.By), "for": cid("user", s.For), "from": known(s.From),
-		"agent": known(s.Agent), "tag": known(s.Tag), "token": cid("token", s.Token), "app": appCID(s.Token, s.App),
-		"app_name": known(s.AppName), "user": cid("user", s.User), "details": details, "says": says(e.Story, names),
+		"_revision": e.Revision, "_at": epoch(e.At), "_account": cid("account", e.Account),
+		"_chain": string(chain),
+		"what":   known(s.What), "by": by(s.By), "for": cid("user", s.For), "from": known(s.From),
+		"agent": known(s.Agent), "tag": known(s.Tag), "token": cid("token", s.Token),
+		"app": appCID(s.Token, s.App), "app_name": known(s.AppName), "user": cid("user", s.User),
+		"details": details, "says": says(e.Story, names),
 	}
 }

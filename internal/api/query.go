@@ -208,7 +208,7 @@ func (q *query) page(all []object) (page []object, more bool) {
 		slices.Reverse(all)
 	}
 	all = all[min(q.from, len(all)):]
-	if len(all) >= q.size {
+	if len(all) > q.size {
 		return all[:q.size], true
 	}
 	return all, false

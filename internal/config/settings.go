@@ -29,7 +29,7 @@ func settings(c *Config) []setting {
 			"that the whole folder was put back in time (default: in the data folder)", text(&c.Mark, "", nil)},
 		{"Records", "accept-rollback", "start also with records that are older than what this node has seen; " +
 			"the retirements that it knows are kept", toggle(&c.AcceptRollback)},
-		{"Records", "use-flush", "write who used what this often, as a `DURATION`", span(&c.UseFlush, "3s")},
+		{"Records", "use-flush", "write who used what this often, as a `DURATION`", span(&c.UseFlush, "5s")},
 
 		{
 			"Listening", "listen", "`ADDRESS` for requests, the API and the pages; port 0 picks a free one",
