@@ -120,7 +120,8 @@ func TestDemoTellsProgramsWhatThereIs(t *testing.T) {
 		t.Fatalf("the stage is not the manual's: %+v", r.stage)
 	}
 	for i, want := range []stagedUser{
-		{Email: "alice@example.com", Role: "Admin"}, {Email: "bob@example.com", Role: "Normal"},
+		{Email: "alice@example.com", Role: "Admin"},
+		{Email: "bob@example.com", Role: "Normal"},
 		{Email: "carol@example.com", Role: "Read Only"},
 	} {
 		got := r.Users[i]

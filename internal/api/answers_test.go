@@ -133,7 +133,8 @@ func TestNetworkAndRateAreRefused(t *testing.T) {
 	w.account()
 	alice := w.person("alice", "Admin")
 	made := w.operator().post("/v2/token", object{
-		"owner": alice.cid, "default_app_state": "Allow", "networks": []string{"192.0.2.0/24"}}).ok()
+		"owner": alice.cid, "default_app_state": "Allow", "networks": []string{"192.0.2.0/24"},
+	}).ok()
 	elsewhere := w.with(made["_secret"].(string), "tests")
 	elsewhere.get("/v2/token").is(403, "Forbidden.Network")
 	elsewhere.sending("X-Forwarded-For: 192.0.2.7").get("/v2/token").is(429, "TooManyRequests")
@@ -210,9 +211,15 @@ func TestRoleIsNeeded(t *testing.T) {
 		method string
 		path   string
 	}{
-		{carol, "POST", "/v2/token"}, {carol, "PUT", "/v2/token/3"}, {carol, "DELETE", "/v2/token/3"},
-		{carol, "PUT", "/user/current"}, {carol, "POST", "/v2/explain"}, {carol, "POST", "/api/json/list_accounts"},
-		{bob, "PUT", "/account/current"}, {bob, "PUT", "/v2/account/1"}, {bob, "PUT", "/account/99"},
+		{carol, "POST", "/v2/token"},
+		{carol, "PUT", "/v2/token/3"},
+		{carol, "DELETE", "/v2/token/3"},
+		{carol, "PUT", "/user/current"},
+		{carol, "POST", "/v2/explain"},
+		{carol, "POST", "/api/json/list_accounts"},
+		{bob, "PUT", "/account/current"},
+		{bob, "PUT", "/v2/account/1"},
+		{bob, "PUT", "/account/99"},
 	} {
 		r := c.who.call(c.method, c.path, "{").is(403, "Forbidden.Privilege")
 		message := r.body()["message"].(string)

@@ -155,8 +155,10 @@ func (d *document) parameters(r route) []object {
 	for segment := range strings.SplitSeq(r.path, "/") {
 		if name, ok := strings.CutPrefix(segment, "{"); ok {
 			name = strings.TrimSuffix(name, "}")
-			out = append(out, object{"name": name, "in": "path", "required": true,
-				"description": "The decimal id.", "schema": object{"type": "string"}})
+			out = append(out, object{
+				"name": name, "in": "path", "required": true,
+				"description": "The decimal id.", "schema": object{"type": "string"},
+			})
 		}
 	}
 	if r.list {

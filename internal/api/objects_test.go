@@ -203,8 +203,10 @@ func TestFirstAPI(t *testing.T) {
 	w := newWorld(t)
 	w.account()
 	alice := w.person("alice", "Admin")
-	want := []object{{"account": "social_networks", "account_name": "Social Networks", "account_description": "",
-		"circonus_metric_limit": 0, "circonus_metrics_used": 0}}
+	want := []object{{
+		"account": "social_networks", "account_name": "Social Networks", "account_description": "",
+		"circonus_metric_limit": 0, "circonus_metrics_used": 0,
+	}}
 	for _, method := range []string{"GET", "POST"} {
 		for _, path := range []string{"/api/json/list_accounts", "/v2/api/json/list_accounts"} {
 			if got := alice.call(method, path, "email=x&password=y").list(); !jsonEqual(got, want) {

@@ -182,6 +182,7 @@ func (c *client) post(path string, body ...any) *reply {
 	c.Helper()
 	return c.call("POST", path, body...)
 }
+
 func (c *client) put(path string, body ...any) *reply {
 	c.Helper()
 	return c.call("PUT", path, body...)

@@ -75,8 +75,10 @@ func setUser(c *call, p userPatch) (out ostiary.User, rev uint64, err error) {
 			return out, 0, err
 		}
 		if was.Email != *p.email {
-			return out, 0, &ostiary.Refusal{Reason: ostiary.LowRole, Field: "email",
-				Say: "A user changes the address on the page Profile, with the password."}
+			return out, 0, &ostiary.Refusal{
+				Reason: ostiary.LowRole, Field: "email",
+				Say: "A user changes the address on the page Profile, with the password.",
+			}
 		}
 	}
 	return c.authority.SetUser(c.r.Context(), c.caller, id, p.UserPatch)

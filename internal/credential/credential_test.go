@@ -222,10 +222,18 @@ func TestHeaderNamesAreSettings(t *testing.T) {
 	}
 
 	for _, s := range []credential.Settings{
-		{Token: "X_Token"}, {Token: "X.Token"}, {Token: "X Token"}, {Token: "Authorization"}, {App: "Cookie"},
-		{Token: "X-Same", App: "x-same"}, {Account: "X-Circonus-App-Name"}, {Token: "X-Ostiary-Token"},
-		{MorePairs: [][2]string{{"", "X-App"}}}, {MorePairs: [][2]string{{"X-Token", "X-Circonus-App-Name"}}},
-		{App: "X-Nämé"}, {App: "X-App\r\n"},
+		{Token: "X_Token"},
+		{Token: "X.Token"},
+		{Token: "X Token"},
+		{Token: "Authorization"},
+		{App: "Cookie"},
+		{Token: "X-Same", App: "x-same"},
+		{Account: "X-Circonus-App-Name"},
+		{Token: "X-Ostiary-Token"},
+		{MorePairs: [][2]string{{"", "X-App"}}},
+		{MorePairs: [][2]string{{"X-Token", "X-Circonus-App-Name"}}},
+		{App: "X-Nämé"},
+		{App: "X-App\r\n"},
 	} {
 		if _, err := credential.New(s); err == nil {
 			t.Errorf("%+v: accepted", s)

@@ -98,24 +98,46 @@ func TestEveryFactIsSeenByTheNextLook(t *testing.T) {
 		fact ostiary.Fact
 		want func(*ostiary.Facts)
 	}{
-		{"account", ostiary.Fact{Account: &ostiary.AccountFact{ID: 1, ShortName: "other"}},
-			func(f *ostiary.Facts) { f.AccountName = "other" }},
-		{"user", ostiary.Fact{User: &ostiary.UserFact{ID: 2, Disabled: true}},
-			func(f *ostiary.Facts) { f.Owner = ostiary.NoRole }},
-		{"role", ostiary.Fact{Member: &ostiary.MemberFact{Account: 1, User: 2, Role: ostiary.ReadOnly}},
-			func(f *ostiary.Facts) { f.Owner = ostiary.ReadOnly }},
-		{"removed member", ostiary.Fact{Member: &ostiary.MemberFact{Account: 1, User: 2}},
-			func(f *ostiary.Facts) { f.Owner = ostiary.NoRole }},
-		{"another account's member", ostiary.Fact{Member: &ostiary.MemberFact{Account: 9, User: 2}},
-			func(*ostiary.Facts) {}},
-		{"token", all,
+		{
+			"account",
+			ostiary.Fact{Account: &ostiary.AccountFact{ID: 1, ShortName: "other"}},
+			func(f *ostiary.Facts) { f.AccountName = "other" },
+		},
+		{
+			"user",
+			ostiary.Fact{User: &ostiary.UserFact{ID: 2, Disabled: true}},
+			func(f *ostiary.Facts) { f.Owner = ostiary.NoRole },
+		},
+		{
+			"role",
+			ostiary.Fact{Member: &ostiary.MemberFact{Account: 1, User: 2, Role: ostiary.ReadOnly}},
+			func(f *ostiary.Facts) { f.Owner = ostiary.ReadOnly },
+		},
+		{
+			"removed member",
+			ostiary.Fact{Member: &ostiary.MemberFact{Account: 1, User: 2}},
+			func(f *ostiary.Facts) { f.Owner = ostiary.NoRole },
+		},
+		{
+			"another account's member",
+			ostiary.Fact{Member: &ostiary.MemberFact{Account: 9, User: 2}},
+			func(*ostiary.Facts) {},
+		},
+		{
+			"token", all,
 			func(f *ostiary.Facts) {
 				f.Token, f.Owner, f.OwnerID, f.Email = *all.Token, ostiary.NoRole, 0, ""
-			}},
-		{"application", app("curl", 4, ostiary.Denied),
-			func(f *ostiary.Facts) { f.App.State = ostiary.Denied }},
-		{"forgotten application", ostiary.Fact{App: &ostiary.AppFact{Account: 1, Token: 3, ID: 4, Name: "curl", Gone: true}},
-			func(f *ostiary.Facts) { f.App = ostiary.AppFact{} }},
+			},
+		},
+		{
+			"application", app("curl", 4, ostiary.Denied),
+			func(f *ostiary.Facts) { f.App.State = ostiary.Denied },
+		},
+		{
+			"forgotten application",
+			ostiary.Fact{App: &ostiary.AppFact{Account: 1, Token: 3, ID: 4, Name: "curl", Gone: true}},
+			func(f *ostiary.Facts) { f.App = ostiary.AppFact{} },
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d := told(t)

@@ -25,8 +25,12 @@ func probe() *http.Request {
 	r := httptest.NewRequest("GET", "/auth", nil)
 	r.RemoteAddr = "127.0.0.1:4711"
 	for _, line := range [][2]string{
-		{"X-Circonus-Auth-Token", adminToken}, {"X-Circonus-App-Name", "collector"}, {"X-Original-Method", "GET"},
-		{"X-Original-URI", "/metrics/1?since=5"}, {"X-Forwarded-For", "192.0.2.1"}, {"User-Agent", "collector/1.0"},
+		{"X-Circonus-Auth-Token", adminToken},
+		{"X-Circonus-App-Name", "collector"},
+		{"X-Original-Method", "GET"},
+		{"X-Original-URI", "/metrics/1?since=5"},
+		{"X-Forwarded-For", "192.0.2.1"},
+		{"User-Agent", "collector/1.0"},
 	} {
 		r.Header.Set(line[0], line[1])
 	}

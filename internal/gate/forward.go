@@ -38,9 +38,12 @@ type Forward struct {
 
 // NewForward makes the door. The rules say which role requests to the API behind it need.
 func NewForward(c Checker, read *credential.Reader, trusted credential.Trusted, rules []ostiary.Rule,
-	t *answer.Table, rec Recorder) *Forward {
-	return &Forward{check: c, read: read, trusted: trusted, rules: rules, answers: t, log: rec,
-		jobs: sync.Pool{New: func() any { return new(job) }}}
+	t *answer.Table, rec Recorder,
+) *Forward {
+	return &Forward{
+		check: c, read: read, trusted: trusted, rules: rules, answers: t, log: rec,
+		jobs: sync.Pool{New: func() any { return new(job) }},
+	}
 }
 
 // A job is one request at the door. Jobs are used again, so that a request allocates little.

@@ -158,7 +158,9 @@ func TestNoSecretLeavesTheDoor(t *testing.T) {
 		for _, lines := range [][]string{
 			pair(token, "app"), pair(token, token), pair("app", token), pair(token, "my "+token),
 			{basic(token, "app")},
-			{basic("app", token)}, {basic(token, token)}, pair(token+token, "app"), pair(token[:50], "app"),
+			{basic("app", token)},
+			{basic(token, token)},
+			pair(token+token, "app"), pair(token[:50], "app"),
 			append(pair(token, "app"), "User-Agent: x/1 "+token, "X-Forwarded-For: "+token),
 			append(pair(token, "app"), "X-Circonus-Account-ID: "+token, "X-Ostiary-Min-Revision: "+token),
 		} {

@@ -156,7 +156,8 @@ func open(t testing.TB, trusted string, rules ...ostiary.Rule) *site {
 }
 
 func newDoor(t testing.TB, c gate.Checker, rec gate.Recorder, trusted string,
-	rules []ostiary.Rule) *gate.Forward {
+	rules []ostiary.Rule,
+) *gate.Forward {
 	t.Helper()
 	read, err := credential.New(credential.Settings{Format: format})
 	if err != nil {

@@ -17,8 +17,19 @@ func TestVersionsCompare(t *testing.T) {
 		version string
 		want    bool
 	}{
-		{"3.51.3", true}, {"3.51.4", true}, {"3.52.0", true}, {"3.53", true}, {"4.0.0", true}, {"10.1.1", true}, {"3.51.10", true},
-		{"3.51.2", false}, {"3.51", false}, {"3.9.9", false}, {"2.99.99", false}, {"", false}, {"x.y.z", false},
+		{"3.51.3", true},
+		{"3.51.4", true},
+		{"3.52.0", true},
+		{"3.53", true},
+		{"4.0.0", true},
+		{"10.1.1", true},
+		{"3.51.10", true},
+		{"3.51.2", false},
+		{"3.51", false},
+		{"3.9.9", false},
+		{"2.99.99", false},
+		{"", false},
+		{"x.y.z", false},
 	} {
 		if got := atLeast(c.version, minVersion); got != c.want {
 			t.Errorf("%q is at least %s: %v, want %v", c.version, minVersion, got, c.want)

@@ -33,7 +33,8 @@ type VerifyReport struct {
 // a story is compared where the story is still there. A log that does not hold is ErrBroken.
 func Verify(ctx context.Context, s interface {
 	Changes(context.Context, uint64, func(ostiary.Change) error) error
-}) (VerifyReport, error) {
+},
+) (VerifyReport, error) {
 	var r VerifyReport
 	err := s.Changes(ctx, 0, r.add)
 	if broken := (*brokenError)(nil); errors.As(err, &broken) {

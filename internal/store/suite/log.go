@@ -60,8 +60,10 @@ func logIsFiltered(w *world) {
 		{"an application, its case too", ostiary.LogFilter{AppName: "a"}, []uint64{5, 3}},
 		{"from", ostiary.LogFilter{From: noon.Add(3 * time.Minute)}, []uint64{5, 4}},
 		{"to", ostiary.LogFilter{To: noon.Add(3 * time.Minute)}, []uint64{3, 2, 1}},
-		{"all together", ostiary.LogFilter{Account: 1, What: "app.*", By: "/token/3", Token: 2, User: 1, AppName: "a",
-			From: noon, To: noon.Add(time.Hour), Before: 5, After: 1}, []uint64{3}},
+		{"all together", ostiary.LogFilter{
+			Account: 1, What: "app.*", By: "/token/3", Token: 2, User: 1, AppName: "a",
+			From: noon, To: noon.Add(time.Hour), Before: 5, After: 1,
+		}, []uint64{3}},
 		{"a text that SQL could take for more", ostiary.LogFilter{What: "' OR 1=1 --"}, nil},
 		{"a text with wildcards of SQL", ostiary.LogFilter{What: "%*"}, nil},
 	} {
