@@ -41,7 +41,7 @@ golden: ## write the golden pages anew; then review them as a diff
 	go test $$(scripts/packages-with 'flag\.Bool("update"') -update
 
 bench: ## measure, as ratios in one run
-	go run ./bench
+	scripts/bench
 
 fuzz: ## each fuzz target for FUZZTIME (10s)
 	scripts/fuzz $(FUZZTIME)

@@ -162,7 +162,8 @@ func printStaged(cmd *cobra.Command, s *stage) error {
 
 func printStory(cmd *cobra.Command, s *stage) error {
 	out := cmd.OutOrStdout()
-	fmt.Fprintf(out, "Ostiary runs at %s, on records made for you in %s.\n\n", s.URL, s.Data)
+	fmt.Fprintf(out, "Ostiary runs at %s, on records made for you in %s.\nIts API is described at %s/docs.\n\n",
+		s.URL, s.Data, s.URL)
 	t := newTable("USER", "ROLE", "PASSWORD", "TOKEN", "NEW APPS", "SECRET")
 	for _, u := range s.Users {
 		id, state, secret := "-", "-", "-"

@@ -88,3 +88,22 @@ func TestLinksBetweenPagesLeadSomewhere(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryDirectDependencyHasItsReason(t *testing.T) {
+	t.Parallel()
+	modules, err := os.ReadFile("../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	reasons, err := os.ReadFile("decisions/dependencies.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(modules)) {
+		module, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if strings.HasPrefix(rest, "v") && !strings.Contains(rest, "// indirect") &&
+			!strings.Contains(string(reasons), "`"+module+"`") {
+			t.Errorf("docs/decisions/dependencies.md does not say why %s is needed", module)
+		}
+	}
+}
