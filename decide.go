@@ -41,7 +41,8 @@ type Facts struct {
 	Revision    uint64
 }
 
-// A Question is what is asked about a request: what it shows, the role it needs, when, and from where it comes.
+// A Question is what is asked about a request: what it shows, the role it needs, when, and from
+// where it comes.
 type Question struct {
 	Credential
 	Need     Role // NoRole where only the credential is asked about

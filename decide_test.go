@@ -118,6 +118,7 @@ func needPage() string {
 			"/", "/public", "/public/a/b", "/team/7/role", "/team/7/role/x", "/team/7/8/role", "/team//role", "/admin", "/admin/",
 			"/admin/x", "/admin/x/y", "/Admin/x", "/administer", "/public/../admin/x", "/public/./a", "/public/%2e%2e/admin",
 			"/public%2fa", "/public%5Ca", "/a%00", "/a;b", `/a\b`, "/a//b", "/..", "/a%20b",
+			"/%61dmin/x", "/adm%69n/x", "/team/7/rol%65", "/%2561dmin/x", "/admin%3bx", "/a%", "/a%zz",
 		} {
 			fmt.Fprintf(&b, "%-7s %-22s %s\n", m, p, needed(rules, m, p))
 		}

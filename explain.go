@@ -24,8 +24,12 @@ func Explain(f *Facts, q *Question) []string {
 		}
 		words = append(words, fmt.Sprintf("The address %s %s the token's list of networks.", q.From, word))
 	}
+	if q.Unclear {
+		words = append(words, "The path could mean two things, and a rule about paths could be dodged by it.")
+	}
 	if q.Need != NoRole {
-		words = append(words, fmt.Sprintf("The request needs %s; the token can use %s.", q.Need, CanUse(t, f.Owner)))
+		can := CanUse(t, f.Owner)
+		words = append(words, fmt.Sprintf("The request needs %s; the token can use %s.", q.Need, can))
 	}
 	return append(words, fmt.Sprintf("This is so at revision %d.", f.Revision))
 }
@@ -36,8 +40,8 @@ func explainOwner(f *Facts) string {
 		return fmt.Sprintf("The token belongs to the account %s and was granted %s.", f.AccountName, t.Privilege)
 	}
 	if f.Owner == NoRole {
-		return fmt.Sprintf("The token belongs to %s, who is disabled or no longer a member of %s, so it may do nothing.",
-			f.Email, f.AccountName)
+		return fmt.Sprintf("The token belongs to %s, who is disabled or no longer a member of %s, "+
+			"so it may do nothing.", f.Email, f.AccountName)
 	}
 	limited := ""
 	if can := CanUse(t, f.Owner); can < t.Privilege {

@@ -34,7 +34,7 @@ type Story struct {
 	AppName string            `json:"app_name,omitempty"`
 	User    ID                `json:"user,omitempty"`    // the person it is about
 	Details map[string]string `json:"details,omitempty"` // "privilege": "Normal → Read Only"
-	Salt    string            `json:"salt"`              // so that an erased story cannot be guessed from its digest
+	Salt    string            `json:"salt"`              // no erased story is guessed from its digest
 }
 
 // Once makes a call repeatable: the change happens at most once under one key (Idempotency-Key).

@@ -1,5 +1,7 @@
 package ostiary
 
+import "cmp"
+
 // An Actor is who asks to see or change something, with the role on the account at that moment.
 type Actor struct {
 	User     ID     // the person; for a user token at work, its owner
@@ -43,9 +45,9 @@ const (
 )
 
 var actionNames = [...]string{
-	"nothing", "see a token", "create a token", "set a privilege", "change a token", "decide about an application",
-	"retire a token", "promote a token", "see the account", "change the account", "read the whole log", "change a user",
-	"operate",
+	"nothing", "see a token", "create a token", "set a privilege", "change a token",
+	"decide about an application", "retire a token", "promote a token", "see the account",
+	"change the account", "read the whole log", "change a user", "operate",
 }
 
 func (a Action) String() string {
@@ -156,11 +158,13 @@ func need(a Actor, role Role, action Action) error {
 	if a.Role >= role {
 		return nil
 	}
-	return Refuse(LowRole, "The role "+a.Role.String()+" is too low to "+action.String()+": it needs "+role.String()+".")
+	return Refuse(LowRole,
+		"The role "+a.Role.String()+" is too low to "+action.String()+": it needs "+role.String()+".")
 }
 
 func tooHigh(asked, limit Role) error {
-	return Refuse(LowRole, "The privilege "+asked.String()+" is above "+limit.String()+", the most that can be given here.")
+	return Refuse(LowRole,
+		"The privilege "+asked.String()+" is above "+limit.String()+", the most that can be given here.")
 }
 
 // PromotedPrivilege is the privilege of a token after Promote: what it could use at that moment,
@@ -170,8 +174,8 @@ func PromotedPrivilege(t TokenFact, owner, asked Role) (Role, error) {
 	now := CanUse(t, owner)
 	if now == NoRole {
 		if asked == NoRole {
-			return NoRole, RefuseField("privilege", "The owner can do nothing now, so say which privilege the account token gets, "+
-				"at most "+t.Privilege.String()+". The former owner may know the secret.")
+			return NoRole, RefuseField("privilege", "The owner can do nothing now, so say which privilege the "+
+				"account token gets, at most "+t.Privilege.String()+". The former owner may know the secret.")
 		}
 		now = t.Privilege
 	}
@@ -191,3 +195,7 @@ func KeepsAdmin(admins int, was, becomes Role) error {
 	}
 	return nil
 }
+
+// HigherFirst orders roles from Admin down. Changed in this order, roles can be handed over in one
+// call without an account being left without an admin on the way.
+func HigherFirst(a, b Role) int { return cmp.Compare(b, a) }

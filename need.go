@@ -1,23 +1,28 @@
 package ostiary
 
-import "strings"
+import (
+	"net/url"
+	"strings"
+)
 
 // A Rule says which role requests of an API need. The first rule that matches answers.
 type Rule struct {
 	Methods []string // in capitals; empty: every method
-	Path    string   // "/exact", "/one/*/segment", "/everything/below/**"; empty: every path
+	Path    string   // "/exact", "/one/*/segment", "/everything/below/**", decoded; empty: every path
 	Role    Role
 }
 
 // Need is the role that a request needs (contract 3.3): the first rule that matches, else Read
-// Only for GET, HEAD and OPTIONS, and Normal for every other method. Where a rule looks at paths,
-// a path that could mean two things is refused as UnclearPath, so that no rule can be dodged by it.
+// Only for GET, HEAD and OPTIONS, and Normal for every other method. The path comes as it was sent,
+// and is compared as the API reads it: /%61dmin is /admin. Where a rule looks at paths, one that
+// could mean two things is refused as UnclearPath, so that no rule can be dodged by it.
 func Need(rules []Rule, method, path string) (Role, error) {
+	plain, _ := url.PathUnescape(path) // one that cannot be decoded is unclear
 	for _, r := range rules {
 		if r.Path != "" && unclear(path) {
 			return NoRole, Refuse(UnclearPath, "The path could mean two things.")
 		}
-		if r.matches(method, path) {
+		if r.matches(method, plain) {
 			return r.Role, nil
 		}
 	}
@@ -60,7 +65,7 @@ func unclear(path string) bool {
 		return true
 	}
 	lower := strings.ToLower(path)
-	for _, code := range []string{"%2f", "%5c", "%00", "%2e"} {
+	for _, code := range []string{"%2f", "%5c", "%00", "%2e", "%3b", "%25"} {
 		if strings.Contains(lower, code) {
 			return true
 		}
@@ -70,7 +75,8 @@ func unclear(path string) bool {
 			return true
 		}
 	}
-	return false
+	_, err := url.PathUnescape(path)
+	return err != nil
 }
 
 // Raise is the need of a request where a door was told to ask for a role at least: it never lowers.

@@ -26,7 +26,8 @@ func ParseID(s string) (ID, error) {
 	return ID(n), nil
 }
 
-// A Role is what a member may do on an account, or a token for it. Roles are ordered; the zero Role may do nothing.
+// A Role is what a member may do on an account, or a token for it. Roles are ordered; the zero Role
+// may do nothing.
 type Role uint8
 
 const (

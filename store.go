@@ -121,7 +121,9 @@ type LogReader interface {
 // that is appended, so that no change can be made without its fact.
 type Writer interface {
 	Reader
-	NewID(kind string) (ID, error) // "account", "user", "invitation", "token", "secret", "app": never used before
+	// NewID gives one that was never used before, of an "account", "user", "invitation", "token",
+	// "secret" or "app".
+	NewID(kind string) (ID, error)
 
 	PutAccount(Account) error
 	PutUser(User) error

@@ -70,6 +70,10 @@ func erase(cmd *cobra.Command, db *store.DB, name string, before time.Time) erro
 	if err != nil {
 		return err
 	}
+	if err := db.Compact(cmd.Context()); err != nil {
+		return fmt.Errorf("%s erased, but the text still lies in free space of the database's file; run this again.\n%w",
+			count(erased, "story was", "stories were"), err)
+	}
 	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s erased.\n", count(erased, "story was", "stories were"))
 	return err
 }

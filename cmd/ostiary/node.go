@@ -219,7 +219,8 @@ func (n *node) watched() serve.Watched {
 		Records: func() serve.Records {
 			s := n.directory.Size()
 			return serve.Records{
-				Accounts: s.Accounts, Users: s.Users, Members: s.Members, Tokens: s.Tokens, Secrets: s.Secrets, Apps: s.Apps,
+				Accounts: s.Accounts, Users: s.Users, Members: s.Members,
+				Tokens: s.Tokens, Secrets: s.Secrets, Apps: s.Apps,
 			}
 		},
 		StoreErrors: n.db.ErrorCount,

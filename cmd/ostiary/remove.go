@@ -7,8 +7,6 @@ import (
 	"slices"
 
 	"github.com/spf13/cobra"
-
-	"ostiary"
 )
 
 // A leaving says what stops when a member is removed.
@@ -60,15 +58,13 @@ func remove(cmd *cobra.Command, to *reach, c *client, u user, promote []string, 
 	if err != nil {
 		return err
 	}
-	if err := mayLeave(a.Users, u); err != nil {
-		return err
-	}
-	tokens, err := tokensOf(cmd, c, u, promote)
+	stay := slices.DeleteFunc(a.Users, func(m member) bool { return m.User == u.CID })
+	// Asked before anything is promoted, which has no way back: the member may not be one who can go.
+	list, err := whatStops(cmd, c, stay)
 	if err != nil {
 		return err
 	}
-	stay := slices.DeleteFunc(a.Users, func(m member) bool { return m.User == u.CID })
-	list, err := whatStops(cmd, c, stay)
+	tokens, err := tokensOf(cmd, c, u, promote)
 	if err != nil {
 		return err
 	}
@@ -89,27 +85,6 @@ func remove(cmd *cobra.Command, to *reach, c *client, u user, promote []string, 
 		return fmt.Sprintf("%s is no longer a member. %s retired.",
 			plain(u.Email), count(len(list.Stops), "token was", "tokens were"))
 	})
-}
-
-// mayLeave finds out before anything is promoted, which has no way back, whether the member may go.
-func mayLeave(members []member, u user) error {
-	admins, is := 0, ostiary.NoRole
-	for _, m := range members {
-		role, err := ostiary.ParseRole(m.Role)
-		if err != nil {
-			return err
-		}
-		if role == ostiary.Admin {
-			admins++
-		}
-		if m.User == u.CID {
-			is = role
-		}
-	}
-	if is == ostiary.NoRole {
-		return fmt.Errorf("%s is not a member of this account", plain(u.Email))
-	}
-	return ostiary.KeepsAdmin(admins, is, ostiary.NoRole)
 }
 
 // tokensOf finds the tokens to promote: those of the leaver alone.

@@ -1,6 +1,9 @@
 package answer
 
 import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
 	"time"
 
 	"ostiary"
@@ -24,4 +27,15 @@ type Event struct {
 	Took     time.Duration
 	Tag      string // chosen before the answer, for the log's entry of a change; empty: the recorder chooses
 	Err      error  // our own trouble behind the answer, or what the door was not told
+}
+
+// Panicked is what the log is told of a panic: the stack, which shows no text that a request sent, and
+// what it was about. That is the text of the runtime's own errors, which are about indexes and
+// pointers, and of anything else its type alone, because the text may hold anything.
+func Panicked(trouble any) error {
+	about := fmt.Sprintf("%T", trouble)
+	if err, ok := trouble.(runtime.Error); ok {
+		about = err.Error()
+	}
+	return fmt.Errorf("panic: %s\n%s", about, debug.Stack())
 }

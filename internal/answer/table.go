@@ -65,7 +65,7 @@ func laterText(reason ostiary.Reason) (status int, code, message, explanation st
 			"Allow lists the methods that it serves."
 	case ostiary.UnclearPath:
 		return 403, "Forbidden.Path", "the path could mean two things",
-			"Send the path without empty or dot segments, \\, ; and encoded slashes, dots or zero bytes."
+			"Send the path without empty or dot segments, \\, ; and encoded slashes, dots, % or zero bytes."
 	case ostiary.LowRole:
 		return 403, "Forbidden.Privilege", "the role is too low for this",
 			"A token can use its privilege, and never more than its owner's role on the account."

@@ -139,7 +139,7 @@ func TestQueriesThatAreNotValid(t *testing.T) {
 			}
 		}
 	}
-	for _, query := range []string{"f__created_on_gt=yesterday", "f__last_used_on=never", "f__created_on=1x", "order=networks"} {
+	for _, query := range []string{"f__created_on_gt=yesterday", "f__last_used_on=never", "f__created_on=1x", "f__created_on_gt=NaN", "order=networks"} {
 		alice.get("/v2/token?"+query).is(400, "InvalidValue")
 	}
 	for _, query := range []string{

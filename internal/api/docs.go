@@ -133,7 +133,8 @@ func (d *document) docsFields(name string) []docsField {
 	var set, told []docsField
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		f := fields[name]
-		field := docsField{Name: name, Kind: d.kindOf(f), Says: d.says(f), Needed: slices.Contains(s.Required, name)}
+		needed := slices.Contains(s.Required, name)
+		field := docsField{Name: name, Kind: d.kindOf(f), Says: d.says(f), Needed: needed}
 		if strings.HasPrefix(name, "_") {
 			told = append(told, field)
 			continue

@@ -154,10 +154,13 @@ func (d *document) parameters(r route) []object {
 	var out []object
 	for segment := range strings.SplitSeq(r.path, "/") {
 		if name, ok := strings.CutPrefix(segment, "{"); ok {
-			name = strings.TrimSuffix(name, "}")
+			says := "The decimal id."
+			if strings.HasSuffix(r.path, "{account}") || strings.HasSuffix(r.path, "{user}") {
+				says = "The decimal id, or current."
+			}
 			out = append(out, object{
-				"name": name, "in": "path", "required": true,
-				"description": "The decimal id.", "schema": object{"type": "string"},
+				"name": strings.TrimSuffix(name, "}"), "in": "path", "required": true,
+				"description": says, "schema": object{"type": "string"},
 			})
 		}
 	}
@@ -173,24 +176,25 @@ func (d *document) parameters(r route) []object {
 	if r.changes() {
 		out = append(out, ref("parameters", "onceKey"))
 	}
-	return append(out, ref("parameters", "minRevision"))
+	return append(out, ref("parameters", "account"), ref("parameters", "minRevision"))
 }
 
 // filters are what a list can be filtered by: any of its fields, in any of the ways that it compares.
 func (d *document) filters(r route) []object {
-	names := r.filters
-	if names == nil {
-		for _, name := range slices.Sorted(maps.Keys(d.properties(r.gives))) {
-			names = append(names, "f_"+name)
-		}
-	}
 	var out []object
-	for _, name := range names {
-		out = append(out, object{
-			"name": name, "in": "query",
-			"description": "Only objects whose field is this. Given more than once: is one of these.",
-			"schema":      object{"type": "array", "items": object{"type": "string"}},
-		})
+	add := func(name, says string, schema object) {
+		out = append(out, object{"name": name, "in": "query", "description": says, "schema": schema})
+	}
+	for _, name := range r.filters {
+		add(name, "Only entries for which this is so. Given once.", object{"type": "string"})
+	}
+	if r.filters != nil {
+		return out
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.properties(r.gives))) {
+		add("f_"+name, "Only objects whose field is this. Given more than once: is one of these. "+
+			"With _wildcard, _has, _gt, _ge, _lt or _le behind the name it compares so.",
+			object{"type": "array", "items": object{"type": "string"}})
 	}
 	return out
 }

@@ -114,3 +114,23 @@ func FuzzBody(f *testing.F) {
 		}
 	})
 }
+
+func TestDocumentSaysHowOftenAFilterIsGiven(t *testing.T) {
+	t.Parallel()
+	d := newDocument(routes())
+	_, _, twice := readLogQuery("f_what=a&f_what=b")
+	for _, r := range routes() {
+		if !r.list {
+			continue
+		}
+		refused := twice
+		if r.filters == nil {
+			_, refused = readQuery("f__cid=a&f__cid=b", d.properties(r.gives))
+		}
+		for _, p := range d.filters(r) {
+			if once := p["schema"].(object)["type"] == "string"; once != (refused != nil) {
+				t.Errorf("%s %s: %s is given once: %v, and twice: %v", r.method, r.path, p["name"], once, refused)
+			}
+		}
+	}
+}

@@ -59,8 +59,8 @@ func encodeToken(_ *call, t authority.TokenView) object {
 		"_retired_on":   epoch(t.RetiredOn), "_retired_by": by(t.RetiredBy),
 		"_promoted_on": epoch(t.PromotedOn), "_promoted_by": by(t.PromotedBy),
 		"_former_owner": cid("user", t.FormerOwner),
-		"privilege":     t.Privilege.String(), "default_app_state": t.Default.String(), "description": t.Description,
-		"expires_on": epoch(t.ExpiresOn), "networks": networks,
+		"privilege":     t.Privilege.String(), "default_app_state": t.Default.String(),
+		"description": t.Description, "expires_on": epoch(t.ExpiresOn), "networks": networks,
 	}
 }
 

@@ -52,6 +52,23 @@ func TestCallThatIsRepeatedIsCarriedOutOnce(t *testing.T) {
 	bob.sending("Idempotency-Key: key a").post("/v2/token", `{}`).ok()
 }
 
+// The operator says in a header on which account a call is to be carried out.
+func TestKeyIsBoundToTheOperatorsAccount(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.account()
+	op := w.operator()
+	op.post("/v2/account", object{"short_name": "other"}).ok()
+	on := func(account string) *client {
+		return op.sending("Idempotency-Key: k", "X-Circonus-Account-ID: "+account)
+	}
+	made := on("1").post("/v2/token", `{"kind":"account"}`).ok()
+	if again := on("/account/1").post("/v2/token", `{"kind":"account"}`).ok(); again["_cid"] != made["_cid"] {
+		t.Errorf("the same call made %v and then %v", made["_cid"], again["_cid"])
+	}
+	on("other").post("/v2/token", `{"kind":"account"}`).is(409, "Conflict")
+}
+
 func revisionOf(r *reply) uint64 {
 	r.Helper()
 	n, err := strconv.ParseUint(r.Header.Get("X-Ostiary-Revision"), 10, 64)

@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"net/url"
 	"slices"
 	"strconv"
@@ -107,8 +108,9 @@ func (q *query) addFilter(text string, given []string, known map[string]property
 		return ostiary.RefuseField(name, "The objects of this list have no such field.")
 	}
 	for _, value := range given {
-		_, err := strconv.ParseFloat(value, 64)
-		if null := f.op == "" && value == "null"; err != nil && p.number && f.compares() && !null {
+		n, err := strconv.ParseFloat(value, 64)
+		bad := err != nil || math.IsNaN(n)
+		if null := f.op == "" && value == "null"; bad && p.number && f.compares() && !null {
 			return ostiary.RefuseField(name, "This field holds numbers; times are epoch seconds.")
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -140,8 +139,7 @@ func (c *call) record(a answer.Answer, err error) (tag string) {
 	return c.log.Record(e)
 }
 
-// recovered makes a panic a 503: our own failure is never the caller's. The log gets the stack,
-// which shows no text that a request sent.
+// recovered makes a panic a 503: our own failure is never the caller's.
 func (c *call) recovered() {
 	trouble := recover()
 	if trouble == nil {
@@ -156,5 +154,5 @@ func (c *call) recovered() {
 		}
 	}()
 	clear(c.w.Header())
-	c.refuse(fmt.Errorf("panic: %s\n%s", c.conceal(fmt.Sprint(trouble)), debug.Stack()))
+	c.refuse(answer.Panicked(trouble))
 }

@@ -99,7 +99,8 @@ func (c *call) earlier(bad error) error {
 
 const onceHeader = "Idempotency-Key"
 
-// once reads the Idempotency-Key. It is bound to who calls, method, path with query, and body.
+// once reads the Idempotency-Key. It is bound to who calls and on which account, which the operator
+// says in a header, to method, path with query, and body.
 func (c *call) once() error {
 	values := c.r.Header[http.CanonicalHeaderKey(onceHeader)]
 	if len(values) == 0 {
@@ -114,7 +115,8 @@ func (c *call) once() error {
 		return ostiary.RefuseField(onceHeader, "This is one header of 1 to 255 printable ASCII characters.")
 	}
 	actor := ostiary.Actor{Operator: c.caller.Operator, Token: c.caller.Token}
-	request := c.r.Method + "\n" + c.r.URL.EscapedPath() + "?" + c.r.URL.RawQuery + "\n" + string(c.text)
+	request := c.caller.Account.String() + "\n" + c.r.Method + "\n" +
+		c.r.URL.EscapedPath() + "?" + c.r.URL.RawQuery + "\n" + string(c.text)
 	c.caller.Once = &ostiary.Once{
 		Key:     sha256.Sum256([]byte(string(actor.By()) + "\n" + key)),
 		Request: sha256.Sum256([]byte(request)),

@@ -141,7 +141,11 @@ func (t *tx) reopenCaps(token ostiary.Token) error {
 	if n.AccountApps, _, err = t.CountApps(token.Account, 0); err != nil {
 		return err
 	}
-	met := t.a.set.Caps.Met(n, ostiary.FirstState(token.Default))
+	return t.noteRoom(token, account, t.a.set.Caps.Met(n, ostiary.FirstState(token.Default)))
+}
+
+// noteRoom takes back that a cap was met, where it is not the one that is met now.
+func (t *tx) noteRoom(token ostiary.Token, account ostiary.Account, met ostiary.Cap) error {
 	if account.CapMet && met != ostiary.AccountCap {
 		account.CapMet = false
 		if err := t.PutAccount(account); err != nil {

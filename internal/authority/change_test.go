@@ -85,6 +85,32 @@ func TestLastAdminStays(t *testing.T) {
 	}
 }
 
+func TestTheLastAdminCanHandOverInOneCall(t *testing.T) {
+	t.Parallel()
+	for name, becomes := range map[string]ostiary.Role{"lowered": ostiary.Normal, "removed": ostiary.NoRole} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			m := &machine{world: w}
+			p := m.members(w.alice, becomes)
+			for i := range p.Members {
+				if p.Members[i].User == w.bob {
+					p.Members[i].Role = ostiary.Admin
+				}
+			}
+			_, _, err := w.SetAccount(context.Background(), w.as(w.alice), p)
+			var asks *ostiary.Refusal
+			if errors.As(err, &asks) && asks.Detail != nil {
+				p.Confirm = asks.Detail.(authority.Leaving).Confirm
+				_, _, err = w.SetAccount(context.Background(), w.as(w.alice), p)
+			}
+			if err != nil {
+				t.Errorf("the only admin makes another one and goes: %v", err)
+			}
+		})
+	}
+}
+
 func TestRemovalNamesWhatStopsAndNeedsExactlyThatConfirmed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -115,6 +141,31 @@ func TestRemovalNamesWhatStopsAndNeedsExactlyThatConfirmed(t *testing.T) {
 	}
 	if d := w.ask(made.Secret, "nightly", ostiary.ReadOnly); d.Reason != ostiary.BadToken {
 		t.Errorf("a leaver's token: %s", d.Reason)
+	}
+}
+
+func TestRemovalNamesTheAccountTokensThatTheLeaverWasShown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	dora := w.newUser(t, authority.Caller{Operator: "root", Account: w.account}, "dora@example.com", ostiary.Admin)
+	account := func(c authority.Caller) string {
+		return "/token/" + w.newToken(t, c, ostiary.AccountToken, ostiary.Admin, ostiary.Allow).ID.String()
+	}
+	account(w.as(w.alice))
+	want := []string{account(w.as(dora))}
+	hers := w.newToken(t, w.as(dora), ostiary.UserToken, ostiary.Admin, ostiary.Allow)
+	byHand := w.newToken(t, w.with(hers.ID), ostiary.AccountToken, ostiary.Admin, ostiary.Allow)
+	want = append(want, "/token/"+byHand.ID.String(), account(w.with(byHand.ID)))
+
+	m := &machine{world: w}
+	_, _, err := w.SetAccount(context.Background(), w.as(w.alice), m.members(dora, ostiary.NoRole))
+	var refusal *ostiary.Refusal
+	if !errors.As(err, &refusal) || refusal.Detail == nil {
+		t.Fatal(err)
+	}
+	list := refusal.Detail.(authority.Leaving)
+	if !slices.Equal(list.Knows, want) {
+		t.Errorf("the leaver was shown %v; the list says %v", want, list.Knows)
 	}
 }
 
@@ -435,6 +486,19 @@ func TestExplanationIsTheDecision(t *testing.T) {
 	}
 	if _, err := w.Explain(ctx, w.as(w.carol), made.ID, "x", "GET", "/", operator.From); reason(err) != ostiary.Hidden {
 		t.Errorf("somebody else's token is explained: %v", err)
+	}
+}
+
+func TestExplanationOfAPathThatCouldMeanTwoThings(t *testing.T) {
+	t.Parallel()
+	rules := []ostiary.Rule{{Path: "/admin/**", Role: ostiary.Admin}}
+	w := openWorld(t, t.TempDir(), authority.Settings{Rules: rules})
+	t.Cleanup(w.close)
+	w.people(t)
+	made := w.newToken(t, w.as(w.bob), ostiary.UserToken, ostiary.Normal, ostiary.Allow)
+	e, err := w.Explain(context.Background(), w.as(w.bob), made.ID, "x", "GET", "/x/../admin", operator.From)
+	if err != nil || e.Reason != ostiary.UnclearPath || !strings.Contains(strings.Join(e.Facts, " "), "two things") {
+		t.Errorf("explained as %s, %q; %v", e.Reason, e.Facts, err)
 	}
 }
 

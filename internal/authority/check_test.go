@@ -237,3 +237,32 @@ func TestRateLimitRefusesWithTooMany(t *testing.T) {
 		t.Errorf("answers %v", reasons)
 	}
 }
+
+func TestCapThatWasRaisedIsToldAgainWhenItIsMet(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	caps := ostiary.DefaultCaps()
+	told := func(w *world) (n int) {
+		all, err := w.Log(context.Background(), operator, ostiary.LogFilter{What: "app.cap"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(all)
+	}
+	var secret ostiary.SecretText
+	for round := 1; round <= 2; round++ {
+		caps.WaitingPerToken = 2 * round
+		w := openWorld(t, dir, authority.Settings{Caps: caps})
+		if round == 1 {
+			w.people(t)
+			secret = w.newToken(t, w.as(w.bob), ostiary.UserToken, ostiary.Normal, ostiary.Pending).Secret
+		}
+		for i := range 6 {
+			w.ask(secret, fmt.Sprint("app ", i), ostiary.ReadOnly)
+		}
+		if n := told(w); n != round {
+			t.Errorf("with room for %d the log says %d times that the cap was met, want %d", 2*round, n, round)
+		}
+		w.close()
+	}
+}

@@ -247,8 +247,11 @@ func (t *tx) capsMet(token ostiary.Token, first ostiary.AppState) (bool, error) 
 		return false, err
 	}
 	met := t.a.set.Caps.Met(n, first)
-	if met == ostiary.NoCap || n.Noted(met) {
-		return met != ostiary.NoCap, nil
+	if met == ostiary.NoCap {
+		return false, t.noteRoom(token, account, met)
+	}
+	if n.Noted(met) {
+		return true, nil
 	}
 	if met == ostiary.AccountCap {
 		account.CapMet = true

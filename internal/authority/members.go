@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"ostiary"
 )
@@ -23,6 +24,9 @@ func (t *tx) setMembers(p AccountPatch) error {
 	if err != nil {
 		return err
 	}
+	slices.SortStableFunc(members, func(a, b ostiary.Member) int {
+		return ostiary.HigherFirst(becomes[a.User], becomes[b.User])
+	})
 	var leaving []ostiary.Member
 	for _, m := range members {
 		role, stays := becomes[m.User]
@@ -172,26 +176,36 @@ func (t *tx) leaving(members []ostiary.Member) (Leaving, error) {
 		return list, err
 	}
 	for _, m := range members {
-		user := "/user/" + m.User.String()
-		list.Users = append(list.Users, user)
-		for _, token := range all {
-			if !token.RetiredOn.IsZero() {
-				continue
-			}
-			cid := "/token/" + token.ID.String()
-			if token.Owner == m.User {
-				stop, err := t.stop(token)
-				if err != nil {
-					return list, err
-				}
-				list.Stops = append(list.Stops, stop)
-			} else if token.Owner == 0 && (token.FormerOwner == m.User || token.CreatedBy == ostiary.By(user)) {
-				list.Knows = append(list.Knows, cid)
-			}
+		list.Users = append(list.Users, "/user/"+m.User.String())
+		if err := t.addLeaving(&list, m.User, all); err != nil {
+			return list, err
 		}
 	}
 	list.Confirm, err = confirmation(list)
 	return list, err
+}
+
+// addLeaving adds one member's tokens. Whoever knows a token's secret was shown those of the tokens that
+// were made with it.
+func (t *tx) addLeaving(list *Leaving, user ostiary.ID, all []ostiary.Token) error {
+	by := ostiary.Actor{User: user}.By()
+	shown := map[ostiary.ID]bool{}
+	for _, token := range all { // in order of id, so a maker comes before what it made
+		own := token.Owner == user
+		shown[token.ID] = own || token.FormerOwner == user || token.CreatedBy == by || shown[token.MadeWith]
+		switch {
+		case !shown[token.ID] || !token.RetiredOn.IsZero():
+		case own:
+			stop, err := t.stop(token)
+			if err != nil {
+				return err
+			}
+			list.Stops = append(list.Stops, stop)
+		case token.Owner == 0:
+			list.Knows = append(list.Knows, "/token/"+token.ID.String())
+		}
+	}
+	return nil
 }
 
 func (v *view) usesOf(token ostiary.ID) (ostiary.Use, map[ostiary.ID]ostiary.Use) {

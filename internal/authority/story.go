@@ -51,9 +51,9 @@ func (a *Authority) Explain(ctx context.Context, c Caller, token ostiary.ID, app
 		q := ostiary.Question{At: a.set.Now(), From: from, Method: method, Path: path}
 		q.Shown, q.App = ostiary.ShownToken, app
 		if method != "" {
-			if q.Need, err = ostiary.Need(a.set.Rules, method, path); err != nil {
-				return err
-			}
+			// Need refuses for one reason alone, and Decide has its place for that.
+			q.Need, err = ostiary.Need(a.set.Rules, method, path)
+			q.Unclear = err != nil
 		}
 		out.Decision = ostiary.Decide(&facts, &q)
 		out.State = facts.App.State

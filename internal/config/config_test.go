@@ -200,6 +200,7 @@ func TestRuleThatWouldNotMeanWhatItSaysIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, line := range []string{
 		"GET /a", "get /a Admin", "GET,, /a Admin", "GET a Admin", "GET /a* Admin", "GET /**/a Admin", "GET /a Owner",
+		"GET /caf%C3%A9 Admin",
 	} {
 		_, err := rules(t, "# first\n"+line)
 		if err == nil || !strings.Contains(err.Error(), "rules:2: ") {

@@ -13,7 +13,8 @@ import (
 // envPrefix begins the variable of every setting: OSTIARY_ADMIN_LISTEN for --admin-listen.
 const envPrefix = "OSTIARY_"
 
-// clients names the variables that only the commands read. They are no settings of a server, and no reason for a warning.
+// clients names the variables that only the commands read. They are no settings of a server, and no
+// reason for a warning.
 func clients(variable string) bool {
 	switch variable {
 	case envPrefix + "URL", envPrefix + "TOKEN", envPrefix + "APP":

@@ -15,7 +15,8 @@ func Reference() string {
 	for _, s := range settings(&Config{}) {
 		if s.group != group {
 			group = s.group
-			fmt.Fprintf(&page, "\n## %s\n\n| setting | variable | default | what it says |\n| --- | --- | --- | --- |\n", group)
+			fmt.Fprintf(&page, "\n## %s\n\n| setting | variable | default | what it says |\n", group)
+			page.WriteString("| --- | --- | --- | --- |\n")
 		}
 		unit, help := pflag.UnquoteUsage(&pflag.Flag{Usage: s.help, Value: s.value})
 		def := "–"
@@ -61,5 +62,5 @@ DELETE,PUT   /accounts/**   Admin
 POST         /users/*/mail  Normal
 ` + "```" + `
 
-Methods are in capitals with commas between them, or ` + "`*`" + ` for every one. In a path ` + "`*`" + ` stands for one whole segment, and ` + "`**`" + ` at its end for everything below; ` + "`*`" + ` alone is every path. Once a rule looks at paths, a path that could mean two things (an empty or dot segment, ` + "`;`, `\\`" + `, an encoded slash or dot) is refused.
+Methods are in capitals with commas between them, or ` + "`*`" + ` for every one. In a path ` + "`*`" + ` stands for one whole segment, and ` + "`**`" + ` at its end for everything below; ` + "`*`" + ` alone is every path. A path is compared decoded, so write ` + "`/café`, and not `/caf%C3%A9`" + `. Once a rule looks at paths, a path that could mean two things (an empty or dot segment, ` + "`;`, `\\`" + `, an encoded slash, dot or %) is refused.
 `

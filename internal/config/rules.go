@@ -82,10 +82,14 @@ func parseRule(line string) (ostiary.Rule, error) {
 	return rule, nil
 }
 
-// checkPattern refuses a path whose stars would not mean what they seem to.
+// checkPattern refuses a path that would not mean what it seems to. Requests' paths are decoded before
+// they are compared.
 func checkPattern(path string) error {
 	if !strings.HasPrefix(path, "/") {
 		return fmt.Errorf("the path %q does not begin with /", path)
+	}
+	if strings.Contains(path, "%") {
+		return fmt.Errorf("the path %q is encoded: write é for %%C3%%A9", path)
 	}
 	segments := strings.Split(path, "/")
 	for i, s := range segments {

@@ -56,7 +56,8 @@ func settings(c *Config) []setting {
 			text(&c.TokenFormat, "ostiary", oneOf("ostiary", "uuid")),
 		},
 		{
-			"Tokens and requests", "token-prefix", "`TEXT` that new tokens begin with: letters, digits and _",
+			"Tokens and requests", "token-prefix", "`TEXT` that tokens begin with: letters, digits and _. Tokens " +
+				"that begin otherwise stop working",
 			text(&c.TokenPrefix, ostiary.DefaultSecretPrefix, prefix),
 		},
 		{
@@ -86,7 +87,10 @@ func settings(c *Config) []setting {
 			"Caps", "max-waiting-apps-per-token", "`NUMBER` of applications that may wait for a decision",
 			count(&c.MaxWaitingAppsPerToken, caps.WaitingPerToken),
 		},
-		{"Caps", "max-apps-per-token", "`NUMBER` of applications on record", count(&c.MaxAppsPerToken, caps.AppsPerToken)},
+		{
+			"Caps", "max-apps-per-token", "`NUMBER` of applications on record",
+			count(&c.MaxAppsPerToken, caps.AppsPerToken),
+		},
 		{
 			"Caps", "max-apps-per-account", "`NUMBER` of applications on record",
 			count(&c.MaxAppsPerAccount, caps.AppsPerAccount),
@@ -101,7 +105,7 @@ func settings(c *Config) []setting {
 		},
 
 		{"Log", "access-log", "log every request, not only what was refused or failed", toggle(&c.AccessLog)},
-		{"Log", "log-level", "least `LEVEL` of the program's own messages: debug, info, warn or error. Refused and " +
-			"failed requests are always logged", level(&c.LogLevel, "info")},
+		{"Log", "log-level", "least `LEVEL` of the program's own messages: debug, info, warn or error. " +
+			"Refused and failed requests are always logged", level(&c.LogLevel, "info")},
 	}
 }

@@ -1,12 +1,10 @@
 package gate
 
 import (
-	"fmt"
 	"net/http"
-	"runtime"
-	"runtime/debug"
 
 	"ostiary"
+	"ostiary/internal/answer"
 )
 
 // done ends a request: a panic on its way becomes 503, and the job is free again.
@@ -20,7 +18,7 @@ func (f *Forward) done(w http.ResponseWriter, j *job) {
 }
 
 // recovered answers 503 where nothing was answered. The identity may be on the answer by then, and
-// must not stay on it. The log gets the stack, which shows no text that a request sent.
+// must not stay on it.
 func (f *Forward) recovered(w http.ResponseWriter, j *job, trouble any) {
 	if j.wrote {
 		panic(http.ErrAbortHandler)
@@ -33,15 +31,6 @@ func (f *Forward) recovered(w http.ResponseWriter, j *job, trouble any) {
 		f.answers.Write(w, a, tag)
 	}()
 	j.e.Answer = a
-	j.e.Err = fmt.Errorf("panic: %s\n%s", kind(trouble), debug.Stack())
+	j.e.Err = answer.Panicked(trouble)
 	tag = f.record(j, "")
-}
-
-// kind says what a panic was about: the text of the runtime's own errors, which are about indexes
-// and pointers, and of anything else its type alone, because the text may hold anything.
-func kind(trouble any) string {
-	if err, ok := trouble.(runtime.Error); ok {
-		return err.Error()
-	}
-	return fmt.Sprintf("%T", trouble)
 }

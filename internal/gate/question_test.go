@@ -47,10 +47,14 @@ func TestDoorAsksWhatTheProxySays(t *testing.T) {
 		},
 		"a rule that lowers": {"GET /auth", original("POST", "/open/a/b"), "POST", "/open/a/b", ostiary.ReadOnly},
 		"as sent":            {"GET /auth", original("GET", "/a%20b"), "GET", "/a%20b", ostiary.ReadOnly},
-		"need alone":         {"GET /auth?need=Admin", nil, "", "", ostiary.Admin},
-		"need, spelt":        {"GET /auth?need=Read%20Only", nil, "", "", ostiary.ReadOnly},
-		"need, with +":       {"GET /auth?need=read+only", nil, "", "", ostiary.ReadOnly},
-		"need raises":        {"GET /auth?need=Admin", original("GET", "/y"), "GET", "/y", ostiary.Admin},
+		"a rule, encoded": {
+			"GET /auth", original("DELETE", "/m%65trics/1"), "DELETE", "/m%65trics/1", ostiary.Admin,
+		},
+		"encoded twice": {"GET /auth", original("DELETE", "/m%2565trics/1"), "DELETE", "/m%2565trics/1", ostiary.NoRole},
+		"need alone":    {"GET /auth?need=Admin", nil, "", "", ostiary.Admin},
+		"need, spelt":   {"GET /auth?need=Read%20Only", nil, "", "", ostiary.ReadOnly},
+		"need, with +":  {"GET /auth?need=read+only", nil, "", "", ostiary.ReadOnly},
+		"need raises":   {"GET /auth?need=Admin", original("GET", "/y"), "GET", "/y", ostiary.Admin},
 		"need never lowers": {
 			"GET /auth?need=read-only", original("DELETE", "/metrics/1"), "DELETE", "/metrics/1", ostiary.Admin,
 		},

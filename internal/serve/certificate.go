@@ -40,7 +40,8 @@ func (c *certificate) load() (*tls.Certificate, time.Time, error) {
 	}
 	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
 	if err != nil {
-		return nil, time.Time{}, fmt.Errorf("reading the certificate %s and its key %s: %w", c.certFile, c.keyFile, err)
+		err = fmt.Errorf("reading the certificate %s and its key %s: %w", c.certFile, c.keyFile, err)
+		return nil, time.Time{}, err
 	}
 	return &pair, info.ModTime(), nil
 }

@@ -31,7 +31,7 @@ func (d *dispatcher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d.gate.ServeHTTP(w, r)
 		return
 	}
-	defer recovered(w, r, d.log)
+	defer recovered(w, d.log)
 	switch path {
 	case "/healthz":
 		d.alive(w, r)
@@ -42,14 +42,19 @@ func (d *dispatcher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// recovered keeps a panic from the caller and the value of it from the log: it may hold anything.
-func recovered(w http.ResponseWriter, r *http.Request, l *slog.Logger) {
+// recovered keeps a panic from the caller and the value of it from the log: it may hold anything. An
+// answer that was broken off on purpose stays so: net/http would end it as a 200.
+func recovered(w http.ResponseWriter, l *slog.Logger) {
 	trouble := recover()
-	if trouble == nil || trouble == http.ErrAbortHandler {
+	if trouble == nil {
 		return
 	}
+	if trouble == http.ErrAbortHandler {
+		panic(trouble)
+	}
 	l.Error("a request panicked", "type", fmt.Sprintf("%T", trouble), "stack", string(debug.Stack()))
-	reply(w, r, http.StatusServiceUnavailable, map[string]string{"code": "Unavailable"})
+	w.Header().Set("Retry-After", "1")
+	write(w, http.StatusServiceUnavailable, map[string]string{"code": "Unavailable"})
 }
 
 // admin serves what is for the operator.

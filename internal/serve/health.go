@@ -74,6 +74,10 @@ func reply(w http.ResponseWriter, r *http.Request, status int, body any) {
 		w.Header().Set("Allow", "GET, HEAD")
 		status, body = http.StatusMethodNotAllowed, map[string]string{"error": "only GET and HEAD are served here"}
 	}
+	write(w, status, body)
+}
+
+func write(w http.ResponseWriter, status int, body any) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-store")

@@ -47,7 +47,8 @@ func (c *calm) WithGroup(name string) slog.Handler {
 func (c *calm) Handle(ctx context.Context, r slog.Record) error {
 	over, kept := c.shared.count(r.Message)
 	for message, n := range kept {
-		more := slog.NewRecord(time.Now().UTC().Truncate(time.Millisecond), slog.LevelWarn, "a message was repeated", 0)
+		now := time.Now().UTC().Truncate(time.Millisecond)
+		more := slog.NewRecord(now, slog.LevelWarn, "a message was repeated", 0)
 		more.AddAttrs(slog.String("message", message), slog.Int("more", n))
 		c.Handler.Handle(ctx, more)
 	}

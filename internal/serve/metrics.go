@@ -149,12 +149,14 @@ func (m *Metrics) Watch(w Watched) {
 			})
 	}
 	counter("ostiary_store_errors_total", "Errors that the database answered with.", w.StoreErrors)
-	counter("ostiary_use_dropped_total", "Requests that were not counted as use, for want of memory.", w.UseDropped)
+	counter("ostiary_use_dropped_total", "Requests that were not counted as use, for want of memory.",
+		w.UseDropped)
 	counter("ostiary_log_lines_dropped_total", "Log lines that were lost because nobody read them fast enough.",
 		w.LogDropped)
 }
 
 // Handler serves the metrics.
 func (m *Metrics) Handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second})
+	return promhttp.HandlerFor(m.registry,
+		promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second})
 }

@@ -66,6 +66,8 @@ func (s *Server) server(h http.Handler) *http.Server {
 		IdleTimeout:       3 * time.Minute, // longer than a proxy's, so that the proxy closes first
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          errorLog(s.log),
+		// Else net/http lets OPTIONS * through by itself, without a look at the token.
+		DisableGeneralOptionsHandler: true,
 	}
 }
 

@@ -68,6 +68,8 @@ func (r *running) api() http.Handler {
 			<-r.go_on
 		case "/panic":
 			panic("with a secret")
+		case "/abort":
+			panic(http.ErrAbortHandler)
 		}
 		fmt.Fprintf(w, "api %s", req.RequestURI)
 	})
@@ -140,6 +142,9 @@ func TestRequestsGoByTheirExactPathAndAreNeverRedirected(t *testing.T) {
 		if status != 200 || body != want {
 			t.Errorf("%s: got %d %q, want %q", path, status, body, want)
 		}
+	}
+	if status, body, _ := send(t, r.listeners.URL(), "OPTIONS *"); body != "api *" {
+		t.Errorf("OPTIONS *: got %d %q, want the API's answer", status, body)
 	}
 }
 
@@ -265,13 +270,26 @@ func outside(t *testing.T) string {
 func TestPanicIs503AndItsValueStaysOutOfTheLog(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil)
-	status, body, _ := send(t, r.listeners.URL(), "GET /panic")
-	if status != 503 || !strings.Contains(body, "Unavailable") {
-		t.Errorf("got %d %s", status, body)
+	for _, method := range []string{"GET", "POST"} {
+		status, body, h := send(t, r.listeners.URL(), method+" /panic")
+		if status != 503 || !strings.Contains(body, "Unavailable") || h.Get("Retry-After") == "" {
+			t.Errorf("%s: got %d %s %v", method, status, body, h)
+		}
 	}
 	text := r.log.all()
 	if strings.Contains(text, "with a secret") || !strings.Contains(text, "serve_test.go") {
 		t.Errorf("the log has the value, or no stack: %s", text)
+	}
+}
+
+// A handler that breaks off has written nothing or half an answer. Neither may end as a 200.
+func TestAnswerThatIsBrokenOffStaysSo(t *testing.T) {
+	t.Parallel()
+	r := start(t, nil)
+	res, err := http.Get(r.listeners.URL() + "/abort")
+	if err == nil {
+		res.Body.Close()
+		t.Errorf("got %s, want a connection that is closed", res.Status)
 	}
 }
 

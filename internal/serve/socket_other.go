@@ -15,8 +15,8 @@ const longest = 103
 func socketAddress(data string) (address string, release func(), err error) {
 	path := filepath.Join(data, SocketName)
 	if len(path) > longest {
-		return "", nil, fmt.Errorf("%s is %d bytes long, and a socket's name has at most %d: choose a shorter data folder",
-			path, len(path), longest)
+		return "", nil, fmt.Errorf("%s is %d bytes long, and a socket's name has at most %d: "+
+			"choose a shorter data folder", path, len(path), longest)
 	}
 	return path, func() {}, nil
 }

@@ -114,6 +114,44 @@ func TestARestoreInTheOldOnesPlaceKnowsItsRetirementsWithoutAMark(t *testing.T) 
 	}
 }
 
+// The log of a database that was deleted while it was open stays where it was.
+func TestTheLogOfADeletedDatabaseIsNotMixedIntoTheNextOne(t *testing.T) {
+	t.Parallel()
+	for name, begin := range map[string]func(dir, backup string) error{
+		"restore": func(dir, backup string) error {
+			_, err := store.Restore(t.Context(), dir, backup, store.Options{}, by)
+			return err
+		},
+		"create": func(dir, _ string) error {
+			ok(t, os.Remove(filepath.Join(dir, mark)))
+			db, err := store.Create(t.Context(), dir, store.Options{})
+			ok(t, err)
+			return db.Close()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			file := filepath.Join(t.TempDir(), "backup")
+			db := create(t, dir)
+			addTokens(t, db, 1)
+			ok(t, db.Backup(t.Context(), file))
+			for range 5 {
+				change(t, db, addUser)
+			}
+			ok(t, os.Remove(filepath.Join(dir, database)))
+			ok(t, db.Close())
+
+			ok(t, begin(dir, file))
+			db = reopen(t, dir, store.Options{})
+			holds(t, db)
+			if name == "create" && head(t, db).Revision != 0 {
+				t.Errorf("a new database begins at revision %d", head(t, db).Revision)
+			}
+		})
+	}
+}
+
 func TestADamagedBackupIsRefused(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -6,23 +6,22 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"strings"
 	"time"
 
 	"ostiary"
 )
 
 // refuseMark refuses to make a database where one that had changes is missing.
-func refuseMark(path string, o Options) error {
+func refuseMark(path string) error {
 	seen, _, err := readMark(path)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && (seen.Revision == 0 || o.AcceptRollback) {
+	if errors.Is(err, fs.ErrNotExist) || err == nil && seen.Revision == 0 {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	return fmt.Errorf("%w: there is none, and the mark %s says that there was one at revision %d; "+
-		"restore a backup, or say --accept-rollback to begin anew", ErrBehind, path, seen.Revision)
+		"restore a backup, or choose another folder to begin anew", ErrBehind, path, seen.Revision)
 }
 
 // meetMark compares the database with the mark, and lets the mark follow it.
@@ -47,7 +46,10 @@ func (db *DB) meetMark(ctx context.Context, path string, o Options) error {
 	switch {
 	case behind != nil:
 		db.log.Warn("a database from the past is accepted", "revision", db.head.Revision, "seen", seen.Revision)
-		err = db.retireAgain(ctx, rollbackBy, "the database was put back in time")
+		// What it knows as retired may be missing from the list, if it is another node's or the list is new.
+		if err = db.recall(ctx, 0); err == nil {
+			err = db.retireAgain(ctx, "the database was put back in time")
+		}
 	case missing:
 		if db.head.Revision > 0 {
 			db.log.Warn("the mark was missing and is made anew: an older database would not have been noticed",
@@ -128,7 +130,7 @@ func (db *DB) recall(ctx context.Context, after uint64) error {
 		if err != nil {
 			return err
 		}
-		return db.retired.add(hashes)
+		return db.retired.learn(hashes)
 	}
 	for {
 		changes, err := readChanges(db.writing, after, batch)
@@ -170,8 +172,9 @@ func (r *reader) retiredBy(facts []ostiary.Fact) (out []ostiary.Hash, err error)
 
 const rollbackBy ostiary.By = "operator:rollback"
 
-// retireAgain retires, in one entry, the tokens on the list that this database still lets in.
-func (db *DB) retireAgain(ctx context.Context, by ostiary.By, because string) error {
+// retireAgain retires the tokens on the list that this database still lets in, with an entry each: each
+// stands in its account's log, and is found where its token is looked for.
+func (db *DB) retireAgain(ctx context.Context, because string) error {
 	known, err := db.retired.all()
 	if err != nil {
 		return err
@@ -180,29 +183,24 @@ func (db *DB) retireAgain(ctx context.Context, by ostiary.By, because string) er
 	err = db.Update(ctx, func(w ostiary.Writer) error {
 		at := time.Now().UTC().Truncate(time.Millisecond)
 		tokens, err := w.(*writer).liveAmong(known)
-		if err != nil || len(tokens) == 0 {
+		if err != nil {
 			return err
 		}
-		story := ostiary.Story{What: "token.retire", By: by, Details: map[string]string{"because": because}}
-		var names []string
 		for _, t := range tokens {
-			t.RetiredOn, t.RetiredBy = at, by
+			t.RetiredOn, t.RetiredBy = at, rollbackBy
 			if err := w.PutToken(t); err != nil {
 				return err
 			}
-			names = append(names, t.ID.String())
-		}
-		story.Details["tokens"] = strings.Join(names, ", ")
-		account := tokens[0].Account
-		if slices.ContainsFunc(tokens, func(t ostiary.Token) bool { return t.Account != account }) {
-			account = 0
-		}
-		if len(tokens) == 1 {
-			story.Token, story.User = tokens[0].ID, tokens[0].Owner
+			story := ostiary.Story{
+				What: "token.retire", By: rollbackBy, Token: t.ID, User: t.Owner,
+				Details: map[string]string{"because": because},
+			}
+			if _, err := w.Append(t.Account, at, story, nil); err != nil {
+				return err
+			}
 		}
 		again = len(tokens)
-		_, err = w.Append(account, at, story, nil)
-		return err
+		return nil
 	})
 	if err == nil {
 		db.again += again

@@ -106,6 +106,20 @@ func syncFile(path string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
+// setLogAside renames the write-ahead log that a deleted database left: SQLite would take it for that of
+// the database which comes in its place, and mix the two. Its index goes.
+func setLogAside(place string) error {
+	if log := place + "-wal"; exists(log) {
+		if err := os.Rename(log, freeName(place+".lost-wal")); err != nil {
+			return err
+		}
+	}
+	if err := os.Remove(place + "-shm"); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
 // freeName is the first name of the form base-N that is not taken.
 func freeName(base string) string {
 	for n := 1; ; n++ {

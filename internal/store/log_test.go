@@ -4,6 +4,9 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,5 +77,32 @@ func TestAnErasedStoryStillVerifies(t *testing.T) {
 	ok(t, err)
 	if report.Erased != 2 || report.Head != head(t, db) {
 		t.Fatalf("got %+v, want 2 erased up to %+v", report, head(t, db))
+	}
+}
+
+func TestTheTextOfErasedStoriesIsGoneFromTheFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	db := create(t, dir)
+	addTokens(t, db, 1)
+	const told = "who was never here"
+	for range 50 {
+		ok(t, db.Update(t.Context(), func(w ostiary.Writer) error {
+			long := map[string]string{"description": told + strings.Repeat(" x", 200)}
+			_, err := w.Append(1, noon, ostiary.Story{What: "account.change", Details: long}, nil)
+			return err
+		}))
+	}
+	change(t, db, func(w ostiary.Writer) error {
+		_, err := w.EraseStories(1, time.Now().Add(time.Hour))
+		return err
+	})
+	ok(t, db.Compact(t.Context()))
+	holds(t, db)
+	ok(t, db.Close())
+	text, err := os.ReadFile(filepath.Join(dir, database))
+	ok(t, err)
+	if n := strings.Count(string(text), told); n > 0 {
+		t.Errorf("%d of 50 erased stories can still be read in the file", n)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"ostiary"
 )
@@ -159,6 +160,15 @@ func (r *retired) add(hashes []ostiary.Hash) error {
 	r.size += int64(len(text))
 	r.waiting = nil
 	return nil
+}
+
+// learn adds the hashes that are not on the list.
+func (r *retired) learn(hashes []ostiary.Hash) error {
+	known, err := r.all()
+	if err != nil {
+		return err
+	}
+	return r.add(slices.DeleteFunc(hashes, func(h ostiary.Hash) bool { return known[h] }))
 }
 
 // all gives every hash. A record that was spoilt is left out.

@@ -48,6 +48,9 @@ func newFile(ctx context.Context, file string) error {
 	if err := syncFile(fresh); err != nil {
 		return err
 	}
+	if err := setLogAside(file); err != nil {
+		return err
+	}
 	if err := os.Rename(fresh, file); err != nil {
 		return err
 	}

@@ -161,6 +161,20 @@ func TestWhatIsNoDatabaseOfOursIsRefused(t *testing.T) {
 	refused(t, dir, store.Options{}, nil, "another program")
 }
 
+func TestADamagedDatabaseIsRefusedWithWhatToDo(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	create(t, dir).Close()
+	file := filepath.Join(dir, "ostiary.db")
+	text, err := os.ReadFile(file)
+	ok(t, err)
+	for i := 100; i < 4096; i++ {
+		text[i] ^= 0x55
+	}
+	ok(t, os.WriteFile(file, text, 0o600))
+	refused(t, dir, store.Options{}, nil, "restore a backup")
+}
+
 func TestADatabaseIsNotMadeOverAnother(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

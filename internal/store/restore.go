@@ -104,7 +104,7 @@ func (r *restoring) learn(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("opening the list of retired tokens: %w", err)
 	}
-	return errors.Join(list.add(hashes), list.close())
+	return errors.Join(list.learn(hashes), list.close())
 }
 
 // inspect opens a database, brings it up to date if it is a backup, and gives its head and the
@@ -156,17 +156,8 @@ func (w *walk) Changes(ctx context.Context, after uint64, fn func(ostiary.Change
 
 // swap puts the backup in the place of the old database, which keeps a second name.
 func (r *restoring) swap() error {
-	if exists(r.place) {
-		r.report.Aside = freeName(r.place + ".before-restore")
-		// A log that lies beside the old database would be taken for the new one's.
-		for _, suffix := range []string{"-wal", "-shm"} {
-			if err := os.Rename(r.place+suffix, r.report.Aside+suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return fmt.Errorf("moving the old database aside: %w", err)
-			}
-		}
-		if err := os.Link(r.place, r.report.Aside); err != nil {
-			return fmt.Errorf("moving the old database aside: %w", err)
-		}
+	if err := r.setAside(); err != nil {
+		return fmt.Errorf("moving the old database aside: %w", err)
 	}
 	if err := os.Rename(r.fresh(), r.place); err != nil {
 		return fmt.Errorf("putting the backup in place: %w", err)
@@ -174,9 +165,23 @@ func (r *restoring) swap() error {
 	return syncDir(r.dir)
 }
 
+func (r *restoring) setAside() error {
+	if !exists(r.place) {
+		return setLogAside(r.place)
+	}
+	r.report.Aside = freeName(r.place + ".before-restore")
+	// A log that lies beside the old database would be taken for the new one's.
+	for _, suffix := range []string{"-wal", "-shm"} {
+		if err := os.Rename(r.place+suffix, r.report.Aside+suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return os.Link(r.place, r.report.Aside)
+}
+
 // tell retires again what is known as retired, and appends an entry that says what was done.
 func (r *restoring) tell(ctx context.Context, db *DB, by ostiary.By) error {
-	if err := db.retireAgain(ctx, rollbackBy, "a backup was restored"); err != nil {
+	if err := db.retireAgain(ctx, "a backup was restored"); err != nil {
 		return fmt.Errorf("retiring tokens again: %w", err)
 	}
 	r.report.Retired = db.again

@@ -195,6 +195,12 @@ func refuses(err error) bool {
 	return false
 }
 
+// damaged says that the file is no good.
+func damaged(err error) bool {
+	c := code(err) & 0xff
+	return c == lib.SQLITE_CORRUPT || c == lib.SQLITE_NOTADB
+}
+
 // ioFailed says that reading or writing failed.
 func ioFailed(err error) bool { return code(err)&0xff == lib.SQLITE_IOERR }
 

@@ -81,7 +81,7 @@ func create(ctx context.Context, dir string, o Options) error {
 	if exists(file) {
 		return fmt.Errorf("%w: %s; to begin anew, choose another folder", ErrExists, file)
 	}
-	if err := refuseMark(markPath(dir, o), o); err != nil {
+	if err := refuseMark(markPath(dir, o)); err != nil {
 		return err
 	}
 	if err := newFile(ctx, file); err != nil {
@@ -115,6 +115,9 @@ func open(ctx context.Context, dir string, o Options, l *lock) (*DB, error) {
 		db.reading <- nil
 	}
 	if err := db.start(ctx, o); err != nil {
+		if damaged(err) {
+			err = fmt.Errorf("%w; the file is damaged, or another one's log lies beside it: restore a backup", err)
+		}
 		return nil, errors.Join(err, db.release())
 	}
 	db.watching.Go(db.watch)

@@ -47,13 +47,8 @@ func (db *DB) takeTurn(ctx context.Context) error {
 // begin starts a transaction. SQLite has one writer at a time: a transaction that will write says
 // so when it begins.
 func (db *DB) begin(ctx context.Context) (*writer, error) {
-	if db.writing == nil {
-		c, err := db.newWriting(ctx)
-		if err != nil {
-			db.note(err)
-			return nil, readOnly(err)
-		}
-		db.writing = c
+	if err := db.needWriting(ctx); err != nil {
+		return nil, err
 	}
 	if _, err := db.writing.exec(beginWriting); err != nil {
 		return nil, readOnly(err)
@@ -71,6 +66,17 @@ func (db *DB) begin(ctx context.Context) (*writer, error) {
 	}
 	w.head = head
 	return w, nil
+}
+
+// needWriting opens the connection again that a failure ended.
+func (db *DB) needWriting(ctx context.Context) (err error) {
+	if db.writing != nil {
+		return nil
+	}
+	if db.writing, err = db.newWriting(ctx); err != nil {
+		db.note(err)
+	}
+	return readOnly(err)
 }
 
 // finish runs fn and commits what it did. A panic of fn undoes it.

@@ -219,3 +219,12 @@ func TestAFlushEndsWithItsContext(t *testing.T) {
 		t.Errorf("%d requests, want 2000", got)
 	}
 }
+
+func TestClosingSaysThatTheLastCountsAreLost(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "gone", "use.db")
+	u := open(t, file, never)
+	count(u, key(1), noon, ostiary.OK)
+	if err := u.Close(); err == nil || !strings.Contains(err.Error(), "what was counted last is not in "+file) {
+		t.Errorf("got %v", err)
+	}
+}

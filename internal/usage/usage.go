@@ -4,6 +4,7 @@ package usage
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"sync"
@@ -133,7 +134,9 @@ func (u *Usage) Close() error {
 	u.closing.Do(func() {
 		u.stop()
 		<-u.stopped
-		u.closed = u.Flush(context.Background())
+		if err := u.Flush(context.Background()); err != nil {
+			u.closed = fmt.Errorf("what was counted last is not in %s: %w", u.file.path, err)
+		}
 		u.writing.Lock()
 		defer u.writing.Unlock()
 		if err := u.file.close(); u.closed == nil {
