@@ -88,6 +88,14 @@ func CanUse(t TokenFact, owner Role) Role {
 	return NoRole
 }
 
+// CanUseNow is CanUse for a token that may be retired or expired by then: then it may do nothing.
+func CanUseNow(t TokenFact, owner Role, at time.Time) Role {
+	if t.Retired || Expired(t, at) {
+		return NoRole
+	}
+	return CanUse(t, owner)
+}
+
 // Expired says whether a token's time is over.
 func Expired(t TokenFact, at time.Time) bool { return t.ExpiresOn != 0 && at.Unix() >= t.ExpiresOn }
 
@@ -138,8 +146,8 @@ func Decide(f *Facts, q *Question) Decision {
 	}
 	d.Account, d.AccountName, d.Token, d.Kind = f.Token.Account, f.AccountName, f.Token.ID, f.Token.Kind
 	d.User, d.Email, d.App = f.OwnerID, f.Email, f.App.ID
-	role := CanUse(f.Token, f.Owner)
-	if f.Token.Retired || Expired(f.Token, q.At) || role == NoRole {
+	role := CanUseNow(f.Token, f.Owner, q.At)
+	if role == NoRole {
 		d.Reason = BadToken
 		return d
 	}

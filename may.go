@@ -188,9 +188,10 @@ func PromotedPrivilege(t TokenFact, owner, asked Role) (Role, error) {
 	return now, nil
 }
 
-// KeepsAdmin says whether an account that has this many admins who can sign in may lose one (contract 2.3).
-func KeepsAdmin(admins int, was, becomes Role) error {
-	if was == Admin && becomes < Admin && admins <= 1 {
+// KeepsAdmin says whether a member may stop being an admin (contract 2.3): others is how many other
+// admins of the account can sign in. Without any, also one who is disabled stays an admin.
+func KeepsAdmin(others int, was, becomes Role) error {
+	if was == Admin && becomes < Admin && others == 0 {
 		return Refuse(Conflict, "An account always keeps at least one admin. Make somebody else an admin first.")
 	}
 	return nil

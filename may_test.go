@@ -114,7 +114,7 @@ func otherRules() string {
 			return got.String()
 		}))
 	b.WriteString("\nWhether an admin can be lost\n\n")
-	b.WriteString(tree([]choice{{"admins:", []string{"0", "1", "2"}}, {"was", roleNames()}, {"becomes", roleNames()}},
+	b.WriteString(tree([]choice{{"other admins:", []string{"0", "1", "2"}}, {"was", roleNames()}, {"becomes", roleNames()}},
 		func(at []int) string { return verdict(ostiary.KeepsAdmin(at[0], roles[at[1]], roles[at[2]])) }))
 	b.WriteString("\nWhether a cap leaves room, with 2 waiting and 4 a token, 8 an account\n\n")
 	caps := ostiary.Caps{WaitingPerToken: 2, AppsPerToken: 4, AppsPerAccount: 8}

@@ -53,6 +53,9 @@ func (r Role) String() string {
 // Label is the role as pages and the command write it: "Read-Only", "Normal", "Admin".
 func (r Role) Label() string { return strings.ReplaceAll(r.String(), " ", "-") }
 
+// IsAdmin says whether the role administers the account.
+func (r Role) IsAdmin() bool { return r == Admin }
+
 // ParseRole reads a role in any of its spellings: "Read Only", "Read-Only", "read-only", "Normal", "Admin".
 func ParseRole(s string) (Role, error) {
 	switch strings.ReplaceAll(strings.ToLower(s), " ", "-") {

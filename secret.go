@@ -114,6 +114,29 @@ func (f SecretFormat) Holds(text string) bool {
 	return sumHolds(text[:cut], text[cut:])
 }
 
+// enoughDigits of a secret in a text make it one that must not be written down, also where the rest
+// was cut off: what is missing could be guessed.
+const enoughDigits = 32
+
+// In says whether a text that people or programs sent holds a secret of ours, or most of one.
+func (f SecretFormat) In(text string) bool {
+	for f.Prefix != "" {
+		_, rest, found := strings.Cut(text, f.Prefix)
+		if !found {
+			return false
+		}
+		digits := 0
+		for digits < len(rest) && isAlnum(rest[digits]) {
+			digits++
+		}
+		if digits >= enoughDigits {
+			return true
+		}
+		text = rest
+	}
+	return false
+}
+
 // Hint is how a token is known after it was made: the first three and last four of its random
 // characters, "k3X…9fQ2". It shows 41 of 256 bits.
 func (s SecretText) Hint() string {

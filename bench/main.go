@@ -4,6 +4,7 @@
 //	go run ./bench decision     a decision in process, at 10,000 and 1,000,000 tokens
 //	go run ./bench auth         /auth against a bare net/http handler, with 100,000 tokens, under wrk
 //	go run ./bench change       a change over the management socket against bare durable commits
+//	go run ./bench flush        changes while use is written, against changes while none is
 //	go run ./bench              all of them
 package main
 
@@ -27,7 +28,7 @@ var parts = []struct {
 	name string
 	run  func(folder string) error
 }{
-	{"decision", decision}, {"auth", auth}, {"change", change},
+	{"decision", decision}, {"auth", auth}, {"change", change}, {"flush", flush},
 }
 
 func run(args []string) error {

@@ -132,7 +132,7 @@ func (t *tx) setFields(fields map[string]string) error {
 		if at == nil {
 			return ostiary.RefuseField(name, "An account has no such field that can be changed.")
 		}
-		if err := checkAccountField(name, value); err != nil {
+		if err := t.a.checkAccountField(name, value); err != nil {
 			return err
 		}
 		if *at != value {
@@ -176,8 +176,8 @@ func accountField(a *ostiary.Account, name string) *string {
 
 var countryCode = regexp.MustCompile(`^[A-Z]{2}$`)
 
-func checkAccountField(name, value string) error {
-	if err := checkText(name, value); err != nil {
+func (a *Authority) checkAccountField(name, value string) error {
+	if err := a.checkText(name, value); err != nil {
 		return err
 	}
 	switch name {
@@ -246,7 +246,7 @@ func (t *tx) createAccount(n NewAccount) (ostiary.Account, error) {
 			"A short name is lower-case letters, digits and _, and begins with a letter.")
 	}
 	for _, f := range []string{"name", "description", "timezone"} {
-		if err := checkAccountField(f, *accountField(&account, f)); err != nil {
+		if err := t.a.checkAccountField(f, *accountField(&account, f)); err != nil {
 			return account, err
 		}
 	}
@@ -262,19 +262,4 @@ func (t *tx) createAccount(n NewAccount) (ostiary.Account, error) {
 	}
 	account.ID = id
 	return account, t.PutAccount(account)
-}
-
-// admins counts the members with Admin who can sign in.
-func (t *tx) admins(members []ostiary.Member) (int, error) {
-	n := 0
-	for _, m := range members {
-		role, err := t.roleOf(m.User)
-		if err != nil {
-			return 0, err
-		}
-		if role == ostiary.Admin {
-			n++
-		}
-	}
-	return n, nil
 }

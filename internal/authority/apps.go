@@ -29,6 +29,12 @@ func (a *Authority) DecideApp(ctx context.Context, c Caller, token, app ostiary.
 func (a *Authority) DecideName(ctx context.Context, c Caller, token ostiary.ID, name string, state ostiary.AppState,
 ) (AppView, uint64, error) {
 	return a.appChange(ctx, c, token, func(t *tx, token ostiary.Token) (ostiary.Story, error) {
+		if err := ostiary.May(t.actor, ostiary.DecideApp, ostiary.TokenTarget(token)); err != nil {
+			return ostiary.Story{}, err
+		}
+		if a.set.Format.In(name) {
+			return ostiary.Story{}, ostiary.RefuseField("name", "The name holds a token. If it is a live one, retire it.")
+		}
 		if ostiary.CheckAppName(name) != ostiary.OK {
 			return ostiary.Story{}, ostiary.RefuseField("name",
 				"An application's name is 1 to 100 printable ASCII characters, "+
@@ -178,15 +184,22 @@ func (a *Authority) appChange(ctx context.Context, c Caller, token ostiary.ID,
 		if err != nil {
 			return err
 		}
-		out = v.appView(token, app)
+		out = appView(token, app)
 		return nil
 	})
+	a.addAppUse(ctx, &out)
 	return out, rev, err
 }
 
-func (v *view) appView(token ostiary.Token, app ostiary.App) AppView {
-	_, uses := v.usesOf(token.ID)
-	return AppView{App: app, Answer: ostiary.AnswerApp(app.State, token.Default), Use: uses[app.ID]}
+func appView(token ostiary.Token, app ostiary.App) AppView {
+	return AppView{App: app, Answer: ostiary.AnswerApp(app.State, token.Default)}
+}
+
+func (a *Authority) addAppUse(ctx context.Context, v *AppView) {
+	if v.ID != 0 {
+		_, uses := a.usesOf(ctx, v.Token)
+		v.Use = uses[v.ID]
+	}
 }
 
 // App gives one application of a token that the caller may see.
@@ -200,9 +213,10 @@ func (a *Authority) App(ctx context.Context, c Caller, token, app ostiary.ID) (o
 		if err != nil {
 			return err
 		}
-		out = v.appView(t, record)
+		out = appView(t, record)
 		return nil
 	})
+	a.addAppUse(ctx, &out)
 	return out, err
 }
 
@@ -217,7 +231,7 @@ func (a *Authority) Apps(ctx context.Context, c Caller, token ostiary.ID) (out [
 		if err != nil {
 			return err
 		}
-		_, uses := v.usesOf(token)
+		_, uses := a.usesOf(ctx, token)
 		out = nil
 		for _, app := range apps {
 			out = append(out, AppView{App: app, Answer: ostiary.AnswerApp(app.State, t.Default), Use: uses[app.ID]})

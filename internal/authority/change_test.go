@@ -111,6 +111,26 @@ func TestTheLastAdminCanHandOverInOneCall(t *testing.T) {
 	}
 }
 
+func TestLastAdminStaysAdminWhileDisabled(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := &machine{world: w}
+	if _, _, err := w.DisableUser(context.Background(), operator, w.alice, true); err != nil {
+		t.Fatal(err)
+	}
+	c := operator
+	c.Account = w.account
+	if _, _, err := w.SetAccount(context.Background(), c, m.members(w.alice, ostiary.Normal)); reason(err) != ostiary.Conflict {
+		t.Errorf("the only admin, disabled, was lowered: %v", err)
+	}
+	if _, _, err := w.SetAccount(context.Background(), c, m.members(w.bob, ostiary.Admin)); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := w.SetAccount(context.Background(), c, m.members(w.alice, ostiary.Normal)); err != nil {
+		t.Errorf("with another admin who can sign in: %v", err)
+	}
+}
+
 func TestRemovalNamesWhatStopsAndNeedsExactlyThatConfirmed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -518,5 +538,37 @@ func TestLogIsReadAsFarAsItConcernsOne(t *testing.T) {
 	}
 	if none, err := w.Log(ctx, w.as(w.carol), ostiary.LogFilter{}); err != nil || len(none) != 0 {
 		t.Errorf("Carol sees %d entries; %v", len(none), err)
+	}
+}
+
+func TestTextThatHoldsATokenIsNotPutOnRecord(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := context.Background()
+	made := w.newToken(t, w.as(w.bob), ostiary.UserToken, ostiary.Normal, ostiary.Allow)
+	secret := made.Secret.Reveal()
+	for _, text := range []string{secret, "see " + secret + ".", secret[:len(secret)-8], "a\u202eb", "a\u200bb", "a\x00b", "\xff"} {
+		_, _, err := w.SetToken(ctx, w.as(w.bob), made.ID, authority.TokenPatch{Description: &text})
+		if reason(err) != ostiary.BadValue || strings.Contains(err.Error(), secret[8:20]) {
+			t.Errorf("a description of %d bytes: %v", len(text), err)
+		}
+		if _, _, err := w.DecideName(ctx, w.as(w.bob), made.ID, text, ostiary.Allowed); reason(err) != ostiary.BadValue {
+			t.Errorf("a name of %d bytes: %v", len(text), err)
+		}
+		if _, _, err := w.SetUser(ctx, w.as(w.bob), w.bob, authority.UserPatch{FirstName: &text}); reason(err) != ostiary.BadValue {
+			t.Errorf("a first name of %d bytes: %v", len(text), err)
+		}
+	}
+}
+
+func TestRemovedMembersTokensAreInTheLogEach(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := &machine{world: w}
+	made := w.newToken(t, w.as(w.bob), ostiary.UserToken, ostiary.Normal, ostiary.Allow)
+	m.remove(w.as(w.alice), w.bob)
+	entries, err := w.Log(context.Background(), w.as(w.alice), ostiary.LogFilter{Token: made.ID})
+	if err != nil || len(entries) != 2 || entries[0].Story.What != "token.retire" {
+		t.Errorf("the log of the token: %d entries; %v", len(entries), err)
 	}
 }

@@ -15,6 +15,7 @@ func (a *Authority) Token(ctx context.Context, c Caller, id ostiary.ID) (out Tok
 		out, err = v.tokenView(id)
 		return err
 	})
+	a.addUse(ctx, &out)
 	return out, err
 }
 
@@ -85,9 +86,10 @@ func (v *view) dressAll(ctx context.Context, tokens []ostiary.Token) ([]TokenVie
 	}
 	out := make([]TokenView, len(tokens))
 	for i, t := range tokens {
-		if out[i], err = v.dress(t, secrets[t.ID], uses[t.ID]); err != nil {
+		if out[i], err = v.dress(t, secrets[t.ID]); err != nil {
 			return nil, err
 		}
+		out[i].Use = uses[t.ID]
 	}
 	return out, nil
 }

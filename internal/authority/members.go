@@ -99,20 +99,23 @@ func (t *tx) setRole(m ostiary.Member, role ostiary.Role) error {
 	return err
 }
 
+// keepsAdmin counts the other admins who can sign in, at this point of the transaction.
 func (t *tx) keepsAdmin(m ostiary.Member, becomes ostiary.Role) error {
 	members, err := t.Members(t.account)
 	if err != nil {
 		return err
 	}
-	admins, err := t.admins(members)
-	if err != nil {
-		return err
+	others := 0
+	for _, other := range members {
+		role, err := t.roleOf(other.User)
+		if err != nil {
+			return err
+		}
+		if role.IsAdmin() && other.User != m.User {
+			others++
+		}
 	}
-	can, err := t.roleOf(m.User)
-	if err != nil {
-		return err
-	}
-	return ostiary.KeepsAdmin(admins, can, becomes)
+	return ostiary.KeepsAdmin(others, m.Role, becomes)
 }
 
 // remove ends a membership, and retires the user tokens that the member has on the account.
@@ -124,7 +127,6 @@ func (t *tx) remove(m ostiary.Member) error {
 	if err != nil {
 		return err
 	}
-	retired := 0
 	for _, token := range tokens {
 		if !token.RetiredOn.IsZero() {
 			continue
@@ -132,15 +134,18 @@ func (t *tx) remove(m ostiary.Member) error {
 		if err := t.retire(token); err != nil {
 			return err
 		}
-		retired++
+		story := ostiary.Story{
+			What: "token.retire", Token: token.ID, User: m.User, Details: map[string]string{"because": "its owner is removed"},
+		}
+		if _, err := t.append(story); err != nil {
+			return err
+		}
 	}
 	m.Role = ostiary.NoRole
 	if err := t.PutMember(m); err != nil {
 		return err
 	}
-	_, err = t.append(ostiary.Story{What: "member.remove", User: m.User, Details: map[string]string{
-		"retired": fmt.Sprint(retired, " tokens"),
-	}})
+	_, err = t.append(ostiary.Story{What: "member.remove", User: m.User})
 	return err
 }
 
@@ -208,17 +213,9 @@ func (t *tx) addLeaving(list *Leaving, user ostiary.ID, all []ostiary.Token) err
 	return nil
 }
 
-func (v *view) usesOf(token ostiary.ID) (ostiary.Use, map[ostiary.ID]ostiary.Use) {
-	use, uses, err := v.a.usage.Token(context.Background(), token)
-	if err != nil {
-		v.a.set.Log.Warn("the record of use cannot be read", "err", err)
-	}
-	return use, uses
-}
-
 func (t *tx) stop(token ostiary.Token) (Stop, error) {
 	s := Stop{Token: "/token/" + token.ID.String(), Description: token.Description, Apps: []StopApp{}}
-	use, uses := t.usesOf(token.ID)
+	use, uses := t.a.usesOf(context.Background(), token.ID)
 	s.LastUsedOn = epoch(use.Last)
 	apps, err := t.Writer.Apps(token.Account, token.ID)
 	for _, app := range apps {

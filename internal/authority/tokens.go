@@ -56,6 +56,7 @@ func (a *Authority) CreateToken(ctx context.Context, c Caller, n NewToken) (Made
 		made.TokenView, err = v.tokenView(s.Token)
 		return err
 	})
+	a.addUse(ctx, &made.TokenView)
 	return made, rev, err
 }
 
@@ -75,7 +76,7 @@ func (t *tx) createToken(n NewToken, secret ostiary.SecretText) (ostiary.Story, 
 	if err := ostiary.May(t.actor, ostiary.CreateToken, target); err != nil {
 		return none, err
 	}
-	if err := checkText("description", n.Description); err != nil {
+	if err := t.a.checkText("description", n.Description); err != nil {
 		return none, err
 	}
 	if err := t.roomForToken(n.Owner); err != nil {
@@ -158,7 +159,7 @@ func (t *tx) patchToken(token *ostiary.Token, p TokenPatch, told map[string]stri
 		token.Default = *p.Default
 	}
 	if p.Description != nil && *p.Description != token.Description {
-		if err := checkText("description", *p.Description); err != nil {
+		if err := t.a.checkText("description", *p.Description); err != nil {
 			return err
 		}
 		told["description"] = *p.Description
@@ -257,16 +258,23 @@ func (a *Authority) tokenChange(ctx context.Context, c Caller, id ostiary.ID,
 		out, err = v.tokenView(s.Token)
 		return err
 	})
+	a.addUse(ctx, &out)
 	return out, rev, err
 }
 
-// checkText says whether a text may stand in a record: valid UTF-8 without control characters.
-func checkText(field, s string) error {
+// checkText says whether a text may stand in a record and in the log: valid UTF-8, no characters
+// that do not show or that turn the text around, no secret.
+func (a *Authority) checkText(field, s string) error {
 	if len(s) > ostiary.MaxText {
 		return ostiary.RefuseField(field, "The text is longer than 500 bytes.")
 	}
-	if !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) {
-		return ostiary.RefuseField(field, "The text holds control characters or is not UTF-8.")
+	if !utf8.ValidString(s) || strings.ContainsFunc(s, hidden) {
+		return ostiary.RefuseField(field, "The text holds characters that do not show, or is not UTF-8.")
+	}
+	if a.set.Format.In(s) {
+		return ostiary.RefuseField(field, "The text holds a token. If it is a live one, retire it.")
 	}
 	return nil
 }
+
+func hidden(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }

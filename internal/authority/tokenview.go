@@ -1,6 +1,8 @@
 package authority
 
 import (
+	"context"
+
 	"ostiary"
 )
 
@@ -34,17 +36,33 @@ func (v *view) tokenView(id ostiary.ID) (TokenView, error) {
 	if err != nil {
 		return TokenView{}, err
 	}
-	use, _ := v.usesOf(id)
 	secrets, err := v.Secrets(v.account, id)
 	if err != nil {
 		return TokenView{}, err
 	}
-	return v.dress(t, secrets, use)
+	return v.dress(t, secrets)
+}
+
+// addUse adds what is remembered about a token's use. A change does this after its transaction, so
+// that nobody waits for another file while holding the records.
+func (a *Authority) addUse(ctx context.Context, v *TokenView) {
+	if v.ID != 0 {
+		v.Use, _ = a.usesOf(ctx, v.ID)
+	}
+}
+
+// usesOf is the use of a token, and by application. Where it cannot be read, there is none.
+func (a *Authority) usesOf(ctx context.Context, token ostiary.ID) (ostiary.Use, map[ostiary.ID]ostiary.Use) {
+	use, uses, err := a.usage.Token(ctx, token)
+	if err != nil {
+		a.set.Log.Warn("the record of use cannot be read", "err", err)
+	}
+	return use, uses
 }
 
 // dress adds to a token what follows from other records.
-func (v *view) dress(t ostiary.Token, secrets []ostiary.Secret, use ostiary.Use) (TokenView, error) {
-	out := TokenView{Token: t, Use: use}
+func (v *view) dress(t ostiary.Token, secrets []ostiary.Secret) (TokenView, error) {
+	out := TokenView{Token: t}
 	if len(secrets) > 0 {
 		out.Hint = secrets[len(secrets)-1].Hint
 	}
@@ -52,10 +70,7 @@ func (v *view) dress(t ostiary.Token, secrets []ostiary.Secret, use ostiary.Use)
 	if err != nil {
 		return out, err
 	}
-	out.CanUse = ostiary.CanUse(*t.Fact().Token, owner)
-	if !t.RetiredOn.IsZero() || ostiary.Expired(*t.Fact().Token, v.a.set.Now()) {
-		out.CanUse = ostiary.NoRole
-	}
+	out.CanUse = ostiary.CanUseNow(*t.Fact().Token, owner, v.a.set.Now())
 	if t.Owner != 0 {
 		u, err := v.User(t.Owner)
 		if err != nil {

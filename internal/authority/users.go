@@ -99,7 +99,7 @@ func (a *Authority) SetUser(ctx context.Context, c Caller, id ostiary.ID, p User
 		if err != nil {
 			return story, err
 		}
-		if err := p.apply(&u, story.Details); err != nil || len(story.Details) == 0 {
+		if err := p.apply(&u, story.Details, t.a.checkText); err != nil || len(story.Details) == 0 {
 			return story, err
 		}
 		if err := t.PutUser(u); err != nil {
@@ -113,13 +113,13 @@ func (a *Authority) SetUser(ctx context.Context, c Caller, id ostiary.ID, p User
 	return out, rev, err
 }
 
-func (p UserPatch) apply(u *ostiary.User, told map[string]string) error {
+func (p UserPatch) apply(u *ostiary.User, told map[string]string, check func(field, s string) error) error {
 	set := func(field string, at, value *string) error {
 		if value == nil || *value == *at {
 			return nil
 		}
 		*at, told[field] = *value, *value
-		return checkText(field, *value)
+		return check(field, *value)
 	}
 	err := errors.Join(set("firstname", &u.FirstName, p.FirstName), set("lastname", &u.LastName, p.LastName))
 	if err != nil {
@@ -173,7 +173,7 @@ func (t *tx) addMember(u ostiary.User, role ostiary.Role) error {
 		return err
 	}
 	account, err := t.Writer.Account(t.account)
-	if err != nil || account.Owner != 0 || role != ostiary.Admin {
+	if err != nil || account.Owner != 0 || !role.IsAdmin() {
 		return err
 	}
 	account.Owner = u.ID
@@ -183,7 +183,7 @@ func (t *tx) addMember(u ostiary.User, role ostiary.Role) error {
 func (t *tx) createUser(n NewUser) (ostiary.User, error) {
 	u := ostiary.User{Email: n.Email, FirstName: n.FirstName, LastName: n.LastName, CreatedOn: t.at}
 	err := errors.Join(
-		checkEmail("email", n.Email), checkText("firstname", n.FirstName), checkText("lastname", n.LastName))
+		checkEmail("email", n.Email), t.a.checkText("firstname", n.FirstName), t.a.checkText("lastname", n.LastName))
 	if err != nil {
 		return u, err
 	}

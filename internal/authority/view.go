@@ -60,9 +60,8 @@ func (v *view) tokenActs(c Caller) error {
 	if err != nil {
 		return err
 	}
-	fact := *t.Fact().Token
-	role := ostiary.CanUse(fact, owner)
-	if fact.Retired || role == ostiary.NoRole || ostiary.Expired(fact, v.a.set.Now()) {
+	role := ostiary.CanUseNow(*t.Fact().Token, owner, v.a.set.Now())
+	if role == ostiary.NoRole {
 		return ostiary.Refuse(ostiary.BadToken, "")
 	}
 	v.actor = ostiary.Actor{User: t.Owner, Token: t.ID, Kind: t.Kind, Role: role}

@@ -6,13 +6,9 @@ import (
 	"ostiary"
 )
 
-// How many letters and digits after the prefix are taken for a secret, also where it was cut short
-// or lengthened. A name is refused for what could be completed by guessing; a text that is only
-// written down loses more.
-const (
-	enoughInName = 32
-	enoughInText = 12
-)
+// enoughInText is how many letters and digits after the prefix are taken for a secret in a text that
+// is only written down, also where it was cut short or lengthened.
+const enoughInText = 12
 
 // Conceal takes secrets out of a text: the one that was shown, and whatever begins like one of ours.
 // Clients put tokens where they do not belong, in paths for instance, and those are written down.
@@ -47,19 +43,7 @@ func (r *Reader) inName(name, token string) bool {
 	if indexFold(name, token) >= 0 {
 		return true
 	}
-	if r.format.Prefix == "" {
-		return false
-	}
-	for {
-		_, rest, found := strings.Cut(name, r.format.Prefix)
-		if !found {
-			return false
-		}
-		if digits(rest, false) >= enoughInName {
-			return true
-		}
-		name = rest
-	}
+	return r.format.In(name)
 }
 
 // indexFold finds a token in a text without regard to case, as a UUID may be written.

@@ -60,7 +60,7 @@ func bareCommits(b *testing.B, path string) func(n int) {
 }
 
 // decide allows or denies an application, with the reads that authority makes.
-func decide(b *testing.B, s ostiary.Store, n int) {
+func decide(b testing.TB, s ostiary.Store, n int) {
 	err := s.Update(b.Context(), func(w ostiary.Writer) error {
 		token := ostiary.ID(1 + n%1000)
 		if _, err := w.Member(1, 1); err != nil {

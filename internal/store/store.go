@@ -47,6 +47,8 @@ type DB struct {
 	head    ostiary.Head  // guarded by turn: where the log ended when it was last changed
 	reading chan *conn    // connections that nobody reads from; nil for one not opened yet
 
+	recent recent
+
 	again     int // guarded by turn: tokens that were retired again
 	unchecked int // guarded by turn: facts written since the write-ahead log was looked at
 
@@ -225,6 +227,14 @@ const batch = 500
 // Changes gives the log after a revision. fn is not called inside a transaction, and may stop the
 // walk with an error.
 func (db *DB) Changes(ctx context.Context, after uint64, fn func(ostiary.Change) error) error {
+	if held := db.recent.after(after); held != nil && ctx.Err() == nil {
+		for _, c := range held {
+			if err := fn(c); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	return eachChange(after, fn, func(after uint64) (changes []ostiary.Change, err error) {
 		err = db.view(ctx, func(r *reader) (err error) {
 			changes, err = readChanges(r.conn, after, batch)

@@ -148,6 +148,10 @@ func (db *DB) lookUp(w *writer, failed error) error {
 // committed does what must be done before a change is acknowledged.
 func (db *DB) committed(w *writer) error {
 	db.head = w.head
+	db.recent.add(w.changes)
+	if w.erased {
+		db.recent.forget()
+	}
 	db.health.set(database, nil)
 	if err := db.engine.sameFiles(); err != nil {
 		db.health.set(files, err)

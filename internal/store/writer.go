@@ -18,10 +18,12 @@ import (
 type writer struct {
 	reader
 	head     ostiary.Head
-	facts    []ostiary.Fact // not appended yet
-	made     []ostiary.Fact // appended, by all entries of the transaction
-	retiring []ostiary.Hash // secrets of the tokens that are retired
-	unsaid   bool           // stories were erased since the last entry
+	facts    []ostiary.Fact   // not appended yet
+	made     []ostiary.Fact   // appended, by all entries of the transaction
+	retiring []ostiary.Hash   // secrets of the tokens that are retired
+	unsaid   bool             // stories were erased since the last entry
+	erased   bool             // stories were erased
+	changes  []ostiary.Change // the entries
 	entries  int
 	wrote    bool
 	broken   error // the first error that may have ended the transaction: nothing is written after it
@@ -190,6 +192,8 @@ func (w *writer) Append(account ostiary.ID, at time.Time, story ostiary.Story, o
 		return 0, err
 	}
 	w.head = ostiary.Head{Revision: c.Revision, Chain: c.Chain}
+	c.Story = &story
+	w.changes = append(w.changes, c)
 	w.made, w.facts, w.unsaid = append(w.made, w.facts...), nil, false
 	w.entries++
 	return c.Revision, nil
@@ -212,7 +216,7 @@ func encodeStory(s ostiary.Story) ([]byte, ostiary.Story, ostiary.Hash) {
 
 // EraseStories removes what people read of an account's entries. The digests stay, and so the chain.
 func (w *writer) EraseStories(account ostiary.ID, before time.Time) (int, error) {
-	w.unsaid = true
+	w.unsaid, w.erased = true, true
 	return w.write(`
 		UPDATE log
 		SET story = NULL, what = NULL, made_by = NULL, for_id = NULL, token_id = NULL, user_id = NULL, app_name = NULL
