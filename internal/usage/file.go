@@ -50,6 +50,7 @@ type file struct {
 	checked bool
 
 	putUse, putHour *sql.Stmt
+	usesBy          map[string]*sql.Stmt // by column
 }
 
 // open opens the file if it is not. One that holds something else than uses is moved aside.
@@ -107,8 +108,16 @@ func (f *file) tryOpen(ctx context.Context) (err error) {
 	if f.putUse, err = f.conn.PrepareContext(ctx, putUse); err != nil {
 		return err
 	}
-	f.putHour, err = f.conn.PrepareContext(ctx, putHour)
-	return err
+	if f.putHour, err = f.conn.PrepareContext(ctx, putHour); err != nil {
+		return err
+	}
+	f.usesBy = map[string]*sql.Stmt{}
+	for _, column := range []string{"token_id", "account_id"} {
+		if f.usesBy[column], err = f.conn.PrepareContext(ctx, usesWhere(column)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 var errDamaged = errors.New("the check of the file says")
@@ -175,7 +184,7 @@ func (f *file) close() error {
 	if f.pool == nil {
 		return nil
 	}
-	for _, s := range []*sql.Stmt{f.putUse, f.putHour} {
+	for _, s := range []*sql.Stmt{f.putUse, f.putHour, f.usesBy["token_id"], f.usesBy["account_id"]} {
 		if s != nil {
 			s.Close()
 		}
@@ -184,6 +193,6 @@ func (f *file) close() error {
 		f.conn.Close()
 	}
 	err := f.pool.Close()
-	f.pool, f.conn, f.putUse, f.putHour = nil, nil, nil, nil
+	f.pool, f.conn, f.putUse, f.putHour, f.usesBy = nil, nil, nil, nil, nil
 	return err
 }

@@ -74,11 +74,16 @@ func (f *file) uses(ctx context.Context, column string, id ostiary.ID, add func(
 		u.From, _ = netip.AddrFromSlice(from)
 		add(k, u)
 		return err
-	}, `
+	}, func() (*sql.Rows, error) { return f.usesBy[column].Query(int64(id)) })
+}
+
+// usesWhere are the statements that read uses, by the column that chooses them.
+func usesWhere(column string) string {
+	return `
 SELECT account_id, token_id, app_id, first, last, count, refused,
   reason, address, agent, method, path, app_name
 FROM uses
-WHERE `+column+` = $1`, int64(id))
+WHERE ` + column + ` = $1`
 }
 
 // hours gives the counts of one token in a week that begins with an hour. The table is by hour
@@ -90,16 +95,18 @@ func (f *file) hours(ctx context.Context, token ostiary.ID, oldest int64, add fu
 		err := rows.Scan(&hour, &n)
 		add(hour, n)
 		return err
-	}, `
+	}, func() (*sql.Rows, error) {
+		return f.conn.QueryContext(ctx, `
 SELECT hour, sum(count)
 FROM hours
 WHERE hour IN (`+list(oldest, week)+`) AND token_id = $1
 GROUP BY hour`, int64(token))
+	})
 }
 
-func (f *file) each(ctx context.Context, fn func(*sql.Rows) error, query string, args ...any) error {
+func (f *file) each(ctx context.Context, fn func(*sql.Rows) error, query func() (*sql.Rows, error)) error {
 	return f.with(ctx, func() error {
-		rows, err := f.conn.QueryContext(ctx, query, args...)
+		rows, err := query()
 		if err != nil {
 			return err
 		}
