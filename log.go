@@ -43,7 +43,7 @@ type Once struct {
 	Request Hash // of method, path and body
 }
 
-// Encode writes a list of facts as it stands in the log, and gives its digest.
+// EncodeFacts writes a list of facts as it stands in the log, and gives its digest.
 func EncodeFacts(facts []Fact) ([]byte, Hash) {
 	if facts == nil {
 		facts = []Fact{}
