@@ -30,7 +30,7 @@ fmt: ## format all Go files with gofumpt
 test: ## everything that CI runs; installs what it needs
 	scripts/install-test-needs
 	$(MAKE) --no-print-directory lint
-	go test -timeout 20m ./...
+	go test -count=1 -timeout 20m ./... # e2e and docs build the program, which the test cache does not see
 	scripts/race
 	scripts/interop
 

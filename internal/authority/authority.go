@@ -112,7 +112,7 @@ func (a *Authority) change(ctx context.Context, c Caller,
 ) (uint64, error) {
 	var revision uint64
 	err := a.store.Update(ctx, func(w ostiary.Writer) error {
-		t := &tx{Writer: w, at: a.set.Now().UTC().Truncate(time.Millisecond)}
+		t := &tx{Writer: w, at: a.now()}
 		t.view = view{Reader: w, a: a, caller: c, account: c.Account}
 		revision = 0
 		if err := t.begin(); err != nil {
@@ -141,16 +141,24 @@ func (a *Authority) change(ctx context.Context, c Caller,
 	if err != nil {
 		return 0, a.failed(err)
 	}
-	if revision == 0 {
-		return 0, nil
+	if err := a.applied(ctx, revision); err != nil {
+		return 0, err
 	}
-	// The change is made: whoever asked for it may have gone, memory follows all the same.
+	return revision, nil
+}
+
+// applied brings memory to a change that was made; revision 0: none was. Whoever asked for it may
+// have gone, memory follows all the same.
+func (a *Authority) applied(ctx context.Context, revision uint64) error {
+	if revision == 0 {
+		return nil
+	}
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer stop()
 	if err := a.follow.CatchUp(ctx, revision); err != nil {
-		return 0, unavailable("The change was made, but this node has not applied it.", err)
+		return unavailable("The change was made, but this node has not applied it.", err)
 	}
-	return revision, nil
+	return nil
 }
 
 // failed turns an error of the store into what the caller is told. What may have been taken away

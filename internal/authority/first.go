@@ -188,12 +188,7 @@ func (a *Authority) recordFirst(ctx context.Context, key firstKey, e evidence) e
 	if err != nil {
 		return a.failed(err)
 	}
-	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer stop()
-	if err := a.follow.CatchUp(ctx, revision); err != nil {
-		return unavailable("The record was made, but this node has not applied it.", err)
-	}
-	return nil
+	return a.applied(ctx, revision)
 }
 
 func (t *tx) recordFirst(key firstKey, e evidence) error {

@@ -15,7 +15,7 @@ import (
 
 // Options of a Usage. Zero values stand for the defaults.
 type Options struct {
-	Every time.Duration // between two flushes: 3 s
+	Every time.Duration // between two flushes: 5 s
 	Limit int           // pairs of token and application that memory holds: 262,144
 	Pace  int           // a pause after each transaction is this many times as long as it: 6
 	Log   *slog.Logger
@@ -41,7 +41,7 @@ type Usage struct {
 // Open begins to count. A file that cannot be read is moved aside and begun anew. While there is no
 // file that can be written, the counts stay in memory.
 func Open(path string, opt Options) (*Usage, error) {
-	opt.Every = or(opt.Every, 3*time.Second)
+	opt.Every = or(opt.Every, 5*time.Second)
 	opt.Limit = or(opt.Limit, 262_144)
 	opt.Pace = or(opt.Pace, 6)
 	if opt.Log == nil {
