@@ -208,10 +208,11 @@ type ContactInfo struct {
 
 // A Member is a user on an account, with a role.
 type Member struct {
-	Account ID
-	User    ID
-	Role    Role
-	Since   time.Time
+	Account   ID
+	User      ID
+	Role      Role
+	Since     time.Time
+	InvitedBy By // who issued the link with which the member came, and may know it; empty: there was none
 }
 
 // An Invitation asks a person to become a member. Its link is kept apart, as a hash.
@@ -223,6 +224,17 @@ type Invitation struct {
 	InvitedBy By
 	InvitedOn time.Time
 	ExpiresOn time.Time
+}
+
+// A Session is a person at a browser. The browser knows it by a cookie, of which the hash is kept.
+type Session struct {
+	ID      ID
+	Hash    Hash
+	User    ID
+	BeganOn time.Time
+	SeenOn  time.Time // a few minutes behind at most
+	From    string    // address, where it began
+	Agent   string
 }
 
 // A Token lets applications in, for its owner. Its secrets are records of their own.

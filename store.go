@@ -50,6 +50,7 @@ type Head struct {
 type Reader interface {
 	AccountReader
 	UserReader
+	SessionReader
 	TokenReader
 	AppReader
 	LogReader
@@ -71,6 +72,13 @@ type UserReader interface {
 	Users() ([]User, error)
 	Memberships(user ID) ([]Member, error)
 	Password(user ID) (hash string, err error) // ErrNotFound: none set
+	Link(hash Hash) (Invitation, error)
+}
+
+// SessionReader reads who is signed in.
+type SessionReader interface {
+	Session(hash Hash) (Session, error)
+	Sessions(user ID) ([]Session, error)
 }
 
 type TokenReader interface {
@@ -84,6 +92,7 @@ type TokenReader interface {
 
 type AppReader interface {
 	App(account, token, id ID) (App, error)
+	AppByID(id ID) (App, error) // whatever its account
 	AppByName(account, token ID, name string) (App, error)
 	Apps(account, token ID) ([]App, error)
 	AppsOf(account ID) ([]App, error) // all of the account's
@@ -99,6 +108,7 @@ type LogFilter struct {
 	Token    ID
 	Tokens   []ID // any of these; used for what concerns own tokens
 	User     ID   // the person it is about, or for whom a token was at work
+	Person   ID   // the same, or the person who did it
 	AppName  string
 	From, To time.Time // From inclusive, To exclusive
 	Before   uint64    // revisions below this one; zero: from the newest
@@ -122,7 +132,7 @@ type LogReader interface {
 type Writer interface {
 	Reader
 	// NewID gives one that was never used before, of an "account", "user", "invitation", "token",
-	// "secret" or "app".
+	// "secret", "app" or "session".
 	NewID(kind string) (ID, error)
 
 	PutAccount(Account) error
@@ -132,7 +142,16 @@ type Writer interface {
 	PutSecret(Secret) error
 	PutApp(App) error
 	DropApp(App) error
+	SessionWriter
 	LogWriter
+}
+
+// SessionWriter changes who is signed in, outside the log.
+type SessionWriter interface {
+	PutSession(Session) error
+	DropSession(hash Hash) error
+	DropSessions(user ID, except Hash) error                   // zero except: all
+	DropStaleSessions(seenBefore, begunBefore time.Time) error // of everybody: last seen or begun before
 }
 
 type LogWriter interface {
@@ -147,5 +166,4 @@ type LogWriter interface {
 	DropInvitation(account, id ID) error
 	PutPassword(user ID, hash string) error          // empty: none
 	PutLink(hash Hash, account, invitation ID) error // a new one ends the old
-	Link(hash Hash) (Invitation, error)
 }

@@ -98,6 +98,9 @@ func (r *reader) Log(f ostiary.LogFilter) ([]ostiary.Change, error) {
 	if f.User != 0 {
 		w.add("(user_id = ? OR for_id = ?)", f.User, f.User)
 	}
+	if f.Person != 0 {
+		w.add("(made_by = ? OR user_id = ? OR for_id = ?)", ostiary.Actor{User: f.Person}.By(), f.Person, f.Person)
+	}
 	if f.AppName != "" {
 		w.add("app_name = ?", f.AppName)
 	}

@@ -102,6 +102,14 @@ func (r *reader) Password(user ostiary.ID) (hash string, err error) {
 	return hash, err
 }
 
+func (r *reader) Link(hash ostiary.Hash) (ostiary.Invitation, error) {
+	return find(r.conn, scanInvitation, `
+		SELECT i.account_id, i.id, i.email, i.role, i.invited_by, i.invited_on, i.expires_on
+		FROM links l
+		JOIN invitations i ON i.account_id = l.account_id AND i.id = l.invitation_id
+		WHERE l.hash = $1`, hash[:])
+}
+
 func (r *reader) Token(account, id ostiary.ID) (ostiary.Token, error) {
 	return find(r.conn, scanToken, `
 		SELECT `+tokenColumns+`
@@ -156,6 +164,13 @@ func (r *reader) App(account, token, id ostiary.ID) (ostiary.App, error) {
 		SELECT `+appColumns+`
 		FROM apps
 		WHERE account_id = $1 AND token_id = $2 AND id = $3`, account, token, id)
+}
+
+func (r *reader) AppByID(id ostiary.ID) (ostiary.App, error) {
+	return find(r.conn, scanApp, `
+		SELECT `+appColumns+`
+		FROM apps
+		WHERE id = $1`, id)
 }
 
 func (r *reader) AppByName(account, token ostiary.ID, name string) (ostiary.App, error) {

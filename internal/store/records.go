@@ -15,12 +15,13 @@ const (
 	accountColumns = `id, short_name, name, description, timezone, uuid, created_on, owner, metric_limit, metrics_used,
 		address1, address2, cc_email, city, country_code, state_prov, cap_met`
 	userColumns       = `id, email, first_name, last_name, contact, disabled, created_on`
-	memberColumns     = `account_id, user_id, role, since`
+	memberColumns     = `account_id, user_id, role, since, invited_by`
 	invitationColumns = `account_id, id, email, role, invited_by, invited_on, expires_on`
 	tokenColumns      = `account_id, id, kind, owner, privilege, default_app, description, created_on, created_by,
 		made_with, expires_on, networks, retired_on, retired_by, promoted_on, promoted_by, former_owner, cap_met`
-	secretColumns = `account_id, token_id, id, hash, hint, created_on`
-	appColumns    = `account_id, token_id, id, name, state, decided_by, decided_on, first_seen_on`
+	sessionColumns = `id, hash, user_id, began_on, seen_on, address, agent`
+	secretColumns  = `account_id, token_id, id, hash, hint, created_on`
+	appColumns     = `account_id, token_id, id, name, state, decided_by, decided_on, first_seen_on`
 )
 
 func scanAccount(row scanner) (a ostiary.Account, err error) {
@@ -43,13 +44,18 @@ func scanUser(row scanner) (u ostiary.User, err error) {
 }
 
 func scanMember(row scanner) (m ostiary.Member, err error) {
-	err = row.Scan(&m.Account, &m.User, &m.Role, when{&m.Since})
+	err = row.Scan(&m.Account, &m.User, &m.Role, when{&m.Since}, &m.InvitedBy)
 	return m, err
 }
 
 func scanInvitation(row scanner) (i ostiary.Invitation, err error) {
 	err = row.Scan(&i.Account, &i.ID, &i.Email, &i.Role, &i.InvitedBy, when{&i.InvitedOn}, when{&i.ExpiresOn})
 	return i, err
+}
+
+func scanSession(row scanner) (s ostiary.Session, err error) {
+	err = row.Scan(&s.ID, hash{&s.Hash}, &s.User, when{&s.BeganOn}, when{&s.SeenOn}, &s.From, &s.Agent)
+	return s, err
 }
 
 func scanToken(row scanner) (t ostiary.Token, err error) {

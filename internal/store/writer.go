@@ -117,10 +117,10 @@ func (w *writer) PutMember(m ostiary.Member) error {
 	}
 	return w.put(m.Fact(), `
 		INSERT INTO members (`+memberColumns+`)
-		VALUES ($1, $2, $3, $4)
+		VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (account_id, user_id) DO UPDATE
-		SET role = excluded.role, since = excluded.since`,
-		m.Account, m.User, m.Role, milli(m.Since))
+		SET role = excluded.role, since = excluded.since, invited_by = excluded.invited_by`,
+		m.Account, m.User, m.Role, milli(m.Since), m.InvitedBy)
 }
 
 func (w *writer) PutToken(t ostiary.Token) error {
@@ -259,14 +259,6 @@ func (w *writer) PutLink(hash ostiary.Hash, account, invitation ostiary.ID) erro
 		VALUES ($1, $2, $3)
 		ON CONFLICT (account_id, invitation_id) DO UPDATE
 		SET hash = excluded.hash`, account, invitation, hash[:])
-}
-
-func (w *writer) Link(hash ostiary.Hash) (ostiary.Invitation, error) {
-	return find(w.conn, scanInvitation, `
-		SELECT i.account_id, i.id, i.email, i.role, i.invited_by, i.invited_on, i.expires_on
-		FROM links l
-		JOIN invitations i ON i.account_id = l.account_id AND i.id = l.invitation_id
-		WHERE l.hash = $1`, hash[:])
 }
 
 func number(b bool) int {
