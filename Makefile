@@ -33,12 +33,14 @@ test: ## everything that CI runs; installs what it needs
 	go test -count=1 -timeout 20m ./... # e2e and docs build the program, which the test cache does not see
 	scripts/race
 	scripts/interop
+	scripts/browser
 
 run: ## start the demo: nothing is kept, nothing is needed
 	go run ./cmd/ostiary demo
 
 golden: ## write the golden pages anew; then review them as a diff
 	go test $$(scripts/packages-with 'flag\.Bool("update"') -update
+	scripts/browser -run EveryPage -update
 
 bench: ## measure, as ratios in one run
 	scripts/bench

@@ -184,3 +184,32 @@ func TestExplanationNamesEveryCheck(t *testing.T) {
 		}
 	}
 }
+
+func TestExplanationMarksTheFactThatDecides(t *testing.T) {
+	t.Parallel()
+	// Ready, a known token shown, of kind …, and the rest as in decisions.
+	for _, c := range []struct {
+		at   []int
+		want string
+	}{
+		{[]int{1, 2, 1, 1, 0, 2, 2, 0, 2, 3, 1, 0, 0, 0, 2}, `The application "grafana" is allowed`},
+		{[]int{1, 2, 1, 1, 0, 0, 2, 0, 2, 2, 1, 2, 0, 0, 3}, "who is disabled or no longer a member"},
+		{[]int{1, 2, 1, 1, 3, 2, 2, 0, 2, 2, 1, 2, 0, 0, 3}, "The token is retired"},
+		{[]int{1, 2, 1, 1, 0, 2, 2, 0, 1, 0, 1, 2, 0, 0, 3}, "The application name is not valid"},
+		{[]int{1, 2, 1, 1, 0, 2, 2, 0, 2, 2, 1, 2, 0, 0, 3}, `The application "grafana" is denied`},
+		{[]int{1, 2, 1, 1, 0, 2, 2, 0, 2, 3, 1, 2, 0, 1, 3}, "is not on the token's list"},
+		{[]int{1, 2, 1, 1, 0, 2, 2, 0, 2, 3, 1, 1, 0, 1, 3}, "The path could mean two things"},
+		{[]int{1, 2, 1, 1, 0, 1, 2, 0, 2, 3, 1, 1, 0, 0, 2}, "The request needs Normal; the token can use Read-Only"},
+	} {
+		f, q := situation(c.at)
+		var marked []string
+		for _, one := range ostiary.ExplainOnPage(&f, &q) {
+			if one.Decides {
+				marked = append(marked, one.Words)
+			}
+		}
+		if got := strings.Join(marked, " and "); len(marked) != 1 || !strings.Contains(got, c.want) {
+			t.Errorf("the request is answered %s because of %q, want one fact: %q", ostiary.Decide(&f, &q).Reason, got, c.want)
+		}
+	}
+}

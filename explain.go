@@ -8,36 +8,74 @@ import (
 
 // Explain gives every fact that led to a decision, in words, in the order in which Decide looks.
 func Explain(f *Facts, q *Question) []string {
-	if !f.Ready || !f.Known {
-		return []string{"The token is not on record."}
+	all := explain(f, q, Role.String)
+	words := make([]string, len(all))
+	for i, one := range all {
+		words[i] = one.Words
 	}
-	t := f.Token
-	words := []string{explainOwner(f), explainLife(t, q.At)}
-	if reason := CheckAppName(q.App); reason != OK {
-		return append(words, fmt.Sprintf("The application name is not valid: %s.", reason))
-	}
-	words = append(words, explainApp(f, q.App))
-	if len(t.Networks) > 0 {
-		word := "is on"
-		if !onNetwork(t.Networks, q.From) {
-			word = "is not on"
-		}
-		words = append(words, fmt.Sprintf("The address %s %s the token's list of networks.", q.From, word))
-	}
-	if q.Unclear {
-		words = append(words, "The path could mean two things, and a rule about paths could be dodged by it.")
-	}
-	if q.Need != NoRole {
-		can := CanUse(t, f.Owner)
-		words = append(words, fmt.Sprintf("The request needs %s; the token can use %s.", q.Need, can))
-	}
-	return append(words, fmt.Sprintf("This is so at revision %d.", f.Revision))
+	return words
 }
 
-func explainOwner(f *Facts) string {
+// An Explained is a fact that led to a decision, in words.
+type Explained struct {
+	Words   string
+	Decides bool // the decision hangs on this one
+	refuses bool
+}
+
+// ExplainOnPage is Explain with roles as pages write them, and with the fact that decides: the first that
+// refuses, and where none does, what is so about the application.
+func ExplainOnPage(f *Facts, q *Question) []Explained {
+	all := explain(f, q, Role.Label)
+	for i, one := range all {
+		if one.refuses {
+			all[i].Decides = true
+			return all
+		}
+	}
+	all[2].Decides = true
+	return all
+}
+
+func explain(f *Facts, q *Question, say func(Role) string) []Explained {
+	if !f.Ready || !f.Known {
+		return []Explained{{Words: "The token is not on record.", refuses: true}}
+	}
+	t, can := f.Token, CanUse(f.Token, f.Owner)
+	all := []Explained{
+		{Words: explainOwner(f, say), refuses: can == NoRole},
+		{Words: explainLife(t, q.At), refuses: t.Retired || Expired(t, q.At)},
+	}
+	if reason := CheckAppName(q.App); reason != OK {
+		return append(all, Explained{Words: fmt.Sprintf("The application name is not valid: %s.", reason), refuses: true})
+	}
+	all = append(all, Explained{Words: explainApp(f, q.App), refuses: AnswerApp(f.App.State, t.Default) != OK})
+	if len(t.Networks) > 0 {
+		on, word := onNetwork(t.Networks, q.From), "is on"
+		if !on {
+			word = "is not on"
+		}
+		words := fmt.Sprintf("The address %s %s the token's list of networks.", q.From, word)
+		if !q.From.IsValid() {
+			words = "The token has a list of networks, and the address of the request is not known."
+		}
+		all = append(all, Explained{Words: words, refuses: !on})
+	}
+	if q.Unclear {
+		words := "The path could mean two things, and a rule about paths could be dodged by it."
+		all = append(all, Explained{Words: words, refuses: true})
+	}
+	if q.Need != NoRole {
+		words := fmt.Sprintf("The request needs %s; the token can use %s.", say(q.Need), say(can))
+		all = append(all, Explained{Words: words, refuses: can < q.Need})
+	}
+	return append(all, Explained{Words: fmt.Sprintf("This is so at revision %d.", f.Revision)})
+}
+
+func explainOwner(f *Facts, say func(Role) string) string {
 	t := f.Token
 	if t.Kind == AccountToken {
-		return fmt.Sprintf("The token belongs to the account %s and was granted %s.", f.AccountName, t.Privilege)
+		return fmt.Sprintf("The token belongs to the account %s and was granted %s.", f.AccountName, say(t.Privilege))
 	}
 	if f.Owner == NoRole {
 		return fmt.Sprintf("The token belongs to %s, who is disabled or no longer a member of %s, "+
@@ -45,10 +83,10 @@ func explainOwner(f *Facts) string {
 	}
 	limited := ""
 	if can := CanUse(t, f.Owner); can < t.Privilege {
-		limited = fmt.Sprintf(", so it can use %s", can)
+		limited = fmt.Sprintf(", so it can use %s", say(can))
 	}
 	return fmt.Sprintf("The token belongs to %s, whose role on %s is %s; it was granted %s%s.",
-		f.Email, f.AccountName, f.Owner, t.Privilege, limited)
+		f.Email, f.AccountName, say(f.Owner), say(t.Privilege), limited)
 }
 
 func explainLife(t TokenFact, at time.Time) string {

@@ -9,6 +9,7 @@ type Actor struct {
 	Kind     Kind   // the token's
 	Operator string // the operator's system user; empty for everybody else
 	Role     Role   // of the person, or what the token can use; the operator's is Admin
+	Alone    bool   // a person who can sign in, at work on no account
 }
 
 // By is how the log and the records name the actor.
@@ -40,6 +41,7 @@ const (
 	ChangeAccount // also roles, members, invitations
 	ReadLog       // all of the account; what concerns own tokens everybody may read
 	ChangeUser    // names and contacts
+	ChangeLogin   // e-mail and password
 	Operate       // what only the operator may: make accounts and users, reset, disable
 	actionsEnd
 )
@@ -47,7 +49,7 @@ const (
 var actionNames = [...]string{
 	"nothing", "see a token", "create a token", "set a privilege", "change a token",
 	"decide about an application", "retire a token", "promote a token", "see the account",
-	"change the account", "read the whole log", "change a user", "operate",
+	"change the account", "read the whole log", "change a user", "change a login", "operate",
 }
 
 func (a Action) String() string {
@@ -83,10 +85,16 @@ func May(a Actor, action Action, t Target) error {
 	case ChangeAccount, ReadLog:
 		return need(a, Admin, action)
 	case ChangeUser:
-		if operator || a.Role > NoRole && a.User != 0 && a.User == t.User {
+		if operator || isOneself(a, t) {
 			return nil
 		}
 		return Refuse(LowRole, "Only the user may change this.")
+	case ChangeLogin:
+		// Not with a token: whoever has one would become its owner.
+		if !operator && a.Token == 0 && isOneself(a, t) {
+			return nil
+		}
+		return Refuse(LowRole, "Only the user may change this, on the pages, with the password.")
 	case Operate:
 		if operator {
 			return nil
@@ -125,6 +133,11 @@ func May(a Actor, action Action, t Target) error {
 	return nil
 }
 
+// isOneself: a person on an account, or on none, and a token at work for one.
+func isOneself(a Actor, t Target) bool {
+	return a.User != 0 && a.User == t.User && (a.Role > NoRole || a.Alone)
+}
+
 // mayCreate: a user token for oneself, with Normal; an account token with Admin; up to one's own
 // role. The operator makes user tokens for others, never above their owner.
 func mayCreate(a Actor, t Target) error {
@@ -157,6 +170,10 @@ func mayCreate(a Actor, t Target) error {
 func need(a Actor, role Role, action Action) error {
 	if a.Role >= role {
 		return nil
+	}
+	if a.Role == NoRole {
+		return Refuse(LowRole, "You have no role on the account, or none any more: to "+action.String()+
+			" needs "+role.String()+".")
 	}
 	return Refuse(LowRole,
 		"The role "+a.Role.String()+" is too low to "+action.String()+": it needs "+role.String()+".")

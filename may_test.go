@@ -23,6 +23,7 @@ func actors() (names []string, all []ostiary.Actor) {
 	for _, r := range roles {
 		add("an account token with "+r.String(), ostiary.Actor{Token: 30, Kind: ostiary.AccountToken, Role: r})
 	}
+	add("Alice on no account", ostiary.Actor{User: 1, Alone: true})
 	add("the operator", ostiary.Actor{Operator: "root"})
 	return names, all
 }
@@ -81,10 +82,13 @@ func TestMayPageShowsWhatEverybodyMayDo(t *testing.T) {
 			return verdict(ostiary.May(all[at[0]], action, ostiary.Target{}))
 		}))
 	}
-	fmt.Fprintf(&b, "\nTo %s\n\n", ostiary.ChangeUser)
-	b.WriteString(tree([]choice{{"", names}, {"", []string{"nobody", "Alice", "Bob"}}}, func(at []int) string {
-		return verdict(ostiary.May(all[at[0]], ostiary.ChangeUser, ostiary.Target{User: ostiary.ID(at[1])}))
-	}))
+	for _, action := range []ostiary.Action{ostiary.ChangeUser, ostiary.ChangeLogin} {
+		fmt.Fprintf(&b, "\nTo %s\n\n", action)
+		b.WriteString(tree([]choice{{"", names}, {"", []string{"nobody", "Alice", "Bob"}}}, func(at []int) string {
+			return verdict(ostiary.May(all[at[0]], action, ostiary.Target{User: ostiary.ID(at[1])}))
+		}))
+	}
+	b.WriteString(offersTree())
 	b.WriteString(otherRules())
 	golden(t, "may.txt", b.String())
 }

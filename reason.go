@@ -7,26 +7,27 @@ type Reason uint8
 const (
 	Undecided Reason = iota
 	OK
-	Unavailable  // we cannot decide: starting, too far behind, broken
-	NoToken      // no credential was shown
-	BadToken     // unknown, malformed, retired, expired; its owner gone or disabled
-	WrongAccount // the account header names another account
-	NoAppName    // no application name was shown
-	BadAppName   // an application name that no application may have
-	PendingApp   // the application waits for approval
-	DeniedApp    // the application is denied
-	WrongNetwork // the caller's address is not on the token's list
-	TooMany      // over the rate limit
-	NoRoute      // nothing is served at this path
-	WrongMethod  // the path does not serve this method
-	UnclearPath  // the path could mean two things, and a rule could be dodged by it
-	LowRole      // the role that can be used is too low
-	Self         // a token at work on itself
-	CrossSite    // another site's page in a browser sent the request
-	Hidden       // does not exist, or may not be seen: nobody can tell which
-	BadValue     // a body or value that is not valid
-	TooLarge     // a body over the limit
-	Conflict     // already retired, already an account token, last admin, …
+	Unavailable   // we cannot decide: starting, too far behind, broken
+	NoToken       // no credential was shown
+	BadToken      // unknown, malformed, retired, expired; its owner gone or disabled
+	WrongAccount  // the account header names another account
+	NoAppName     // no application name was shown
+	BadAppName    // an application name that no application may have
+	PendingApp    // the application waits for approval
+	DeniedApp     // the application is denied
+	WrongNetwork  // the caller's address is not on the token's list
+	TooMany       // over the rate limit
+	NoRoute       // nothing is served at this path
+	WrongMethod   // the path does not serve this method
+	UnclearPath   // the path could mean two things, and a rule could be dodged by it
+	LowRole       // the role that can be used is too low
+	Self          // a token at work on itself
+	CrossSite     // another site's page in a browser sent the request
+	Hidden        // does not exist, or may not be seen: nobody can tell which
+	BadValue      // a body or value that is not valid
+	TooLarge      // a body over the limit
+	Conflict      // already retired, already an account token, last admin, …
+	WrongPassword // a person who signs in, or confirms, is not let in: nobody can tell why
 	reasonsEnd
 )
 
@@ -34,6 +35,7 @@ var reasonNames = [...]string{
 	"undecided", "ok", "unavailable", "no token", "bad token", "wrong account", "no app name", "bad app name",
 	"pending app", "denied app", "wrong network", "too many", "no route", "wrong method", "unclear path",
 	"low role", "self", "cross site", "hidden", "bad value", "too large", "conflict",
+	"wrong password",
 }
 
 // String is the reason in lower-case words: "pending app". Metrics and log lines use it.
@@ -55,11 +57,12 @@ func Reasons() []Reason {
 
 // A Refusal is an error that its caller is told about: a reason, and what to do in words.
 type Refusal struct {
-	Reason Reason
-	Field  string // the field of the request that is wrong, if one is
-	Say    string // a sentence for people; it never holds a secret
-	Detail any    // what a program needs to go on, as JSON; nil for nothing
-	Cause  error  // our own trouble behind an Unavailable; for the log, never for the caller
+	Reason     Reason
+	Field      string // the field of the request that is wrong, if one is
+	Say        string // a sentence for people; it never holds a secret
+	Detail     any    // what a program needs to go on, as JSON; nil for nothing
+	RetryAfter int    // seconds to wait, with TooMany; zero: the usual
+	Cause      error  // our own trouble behind an Unavailable; for the log, never for the caller
 }
 
 func (r *Refusal) Error() string {

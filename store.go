@@ -96,6 +96,10 @@ type AppReader interface {
 	AppByName(account, token ID, name string) (App, error)
 	Apps(account, token ID) ([]App, error)
 	AppsOf(account ID) ([]App, error) // all of the account's
+	// AppsWaiting gives the account's applications that wait, on retired tokens too.
+	AppsWaiting(account ID) ([]App, error)
+	// TokensWithApp gives the tokens with an application in whose name a text occurs, without regard to case.
+	TokensWithApp(account ID, text string) ([]ID, error)
 	// CountApps counts a token's applications, and those of them that wait; token 0: the account's.
 	CountApps(account, token ID) (all, waiting int, err error)
 }
@@ -104,7 +108,7 @@ type AppReader interface {
 type LogFilter struct {
 	Account  ID
 	What     string // exact, or with a trailing *: "token.*"
-	By       By
+	By       By     // exact, or with a trailing *: "operator:*"
 	Token    ID
 	Tokens   []ID // any of these; used for what concerns own tokens
 	User     ID   // the person it is about, or for whom a token was at work

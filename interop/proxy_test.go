@@ -44,15 +44,26 @@ type proxy struct {
 }
 
 var proxies = map[string]proxy{
-	"nginx": {"nginx", "nginx/nginx.conf", func(dir, config string) []string {
-		return []string{"-p", dir, "-c", config}
-	}},
+	"nginx": nginx("nginx/nginx.conf"),
 	"caddy": {"caddy", "caddy/Caddyfile", func(_, config string) []string {
 		return []string{"run", "--config", config, "--adapter", "caddyfile"}
 	}},
 }
 
+func nginx(config string) proxy {
+	return proxy{"nginx", config, func(dir, config string) []string { return []string{"-p", dir, "-c", config} }}
+}
+
 func (p proxy) start(t *testing.T, s *server, api string) (base string) {
+	t.Helper()
+	listen := freeAddress(t)
+	p.run(t, t.TempDir(), strings.NewReplacer("127.0.0.1:8080", listen, "127.0.0.1:8700", s.door(), "127.0.0.1:9000", api))
+	waitFor(t, listen)
+	return "http://" + listen
+}
+
+// run runs the proxy in a folder, with its file changed in some places.
+func (p proxy) run(t *testing.T, dir string, change *strings.Replacer) {
 	t.Helper()
 	path, err := exec.LookPath(p.program)
 	if err != nil {
@@ -65,14 +76,8 @@ func (p proxy) start(t *testing.T, s *server, api string) (base string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	door, err := url.Parse(s.AuthURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir, listen := t.TempDir(), freeAddress(t)
 	config := filepath.Join(dir, filepath.Base(p.config))
-	ports := strings.NewReplacer("127.0.0.1:8080", listen, "127.0.0.1:8700", door.Host, "127.0.0.1:9000", api)
-	if err := os.WriteFile(config, []byte(ports.Replace(string(text))), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte(change.Replace(string(text))), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(path, p.args(dir, config)...)
@@ -90,8 +95,16 @@ func (p proxy) start(t *testing.T, s *server, api string) (base string) {
 			t.Logf("what %s said:\n%s", p.program, log.String())
 		}
 	})
-	waitFor(t, listen)
-	return "http://" + listen
+}
+
+// door is the address that the server listens at, without a scheme.
+func (s *server) door() string {
+	s.t.Helper()
+	door, err := url.Parse(s.AuthURL)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return door.Host
 }
 
 func TestProxiesLetThroughWhatTheDoorLetsThrough(t *testing.T) {

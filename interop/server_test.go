@@ -41,15 +41,17 @@ type server struct {
 	URL     string `json:"url"`
 	AuthURL string `json:"auth_url"`
 	Data    string `json:"data"`
-	Users   []struct{ ID, Email string }
+	Users   []struct{ ID, Email, Password string }
 	Tokens  []struct{ ID, Owner, Secret string }
 	t       *testing.T
 }
 
 // start starts a demo, and waits for the line that says where it is.
-func start(t *testing.T) *server {
+func start(t *testing.T, flags ...string) *server {
 	t.Helper()
-	cmd := exec.Command(program, "demo", "--json", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
+	cmd := exec.Command(program, append([]string{
+		"demo", "--json", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0",
+	}, flags...)...)
 	cmd.Dir = t.TempDir()
 	var log strings.Builder
 	cmd.Stderr = &log

@@ -78,9 +78,9 @@ func demo(cmd *cobra.Command, cfg *config.Config, keep string,
 }
 
 // openWhereFree opens the node. A default address that is taken is named, and a free one used.
-func openWhereFree(ctx context.Context, cmd *cobra.Command, cfg *config.Config) (*node, error) {
+func openWhereFree(ctx context.Context, cmd *cobra.Command, cfg *config.Config, with ...func(*node)) (*node, error) {
 	for try := 1; ; try++ {
-		n, err := openNode(ctx, *cfg, cmd.ErrOrStderr())
+		n, err := openNode(ctx, *cfg, cmd.ErrOrStderr(), with...)
 		if !errors.Is(err, serve.ErrTaken) || try == 3 {
 			return n, err
 		}
@@ -162,7 +162,8 @@ func printStaged(cmd *cobra.Command, s *stage) error {
 
 func printStory(cmd *cobra.Command, s *stage) error {
 	out := cmd.OutOrStdout()
-	fmt.Fprintf(out, "Ostiary runs at %s, on records made for you in %s.\nIts API is described at %s/docs.\n\n",
+	fmt.Fprintf(out, "Ostiary runs at %s, on records made for you in %s.\n"+
+		"Open that address in a browser, and sign in as one of these. Its API is described at %s/docs.\n\n",
 		s.URL, s.Data, s.URL)
 	t := newTable("USER", "ROLE", "PASSWORD", "TOKEN", "NEW APPS", "SECRET")
 	for _, u := range s.Users {
@@ -183,7 +184,8 @@ and is refused:
 
   %s
 
-Its name waits for approval. Approve it:
+Its name waits for approval. Sign in as bob: it is on the page already, and appears there by itself while
+the page is open. Allow it there, or here:
 
   %s app allow --data %s %s my-script
 

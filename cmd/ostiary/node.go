@@ -41,6 +41,9 @@ type node struct {
 	directory *directory.Directory
 	follower  *follow.Follower
 	usage     *usage.Usage
+	logins    *login.Logins
+	now       func() time.Time              // nil: the clock
+	around    func(serve.Pages) serve.Pages // nil: the pages alone
 	listeners *serve.Listeners
 	server    *serve.Server
 
@@ -54,12 +57,15 @@ type node struct {
 
 // openNode opens the records, loads memory from them and takes the addresses. Its log goes to logs.
 // A caller waits in line at the addresses until Start.
-func openNode(ctx context.Context, cfg config.Config, logs io.Writer) (*node, error) {
+func openNode(ctx context.Context, cfg config.Config, logs io.Writer, with ...func(*node)) (*node, error) {
 	// Whatever this process makes belongs to its user alone: hashes and addresses are in it.
 	syscall.Umask(0o077)
 	n := &node{
 		cfg: cfg, out: serve.NewWriter(logs, cfg.TokenPrefix), metrics: serve.NewMetrics(programVersion()),
 		ballast: make([]byte, 64<<20),
+	}
+	for _, set := range with {
+		set(n)
 	}
 	n.log = serve.NewLogger(n.out, cfg.LogLevel)
 	n.requests = serve.NewRequestLog(n.out, cfg.AccessLog, n.metrics)
@@ -84,7 +90,7 @@ func (n *node) open(ctx context.Context) (err error) {
 		return err
 	}
 	n.follower = follow.New(counted, n.directory, n.log)
-	n.usage, err = usage.Open(filepath.Join(cfg.Data, "use.db"), usage.Options{Every: cfg.UseFlush, Log: n.log})
+	n.usage, err = usage.Open(filepath.Join(cfg.Data, "use.db"), usage.Options{Every: cfg.UseFlush, Now: n.now, Log: n.log})
 	if err != nil {
 		return err
 	}
@@ -93,7 +99,7 @@ func (n *node) open(ctx context.Context) (err error) {
 		return err
 	}
 	n.Authority = authority.New(counted, n.directory, n.follower, n.usage, authority.Settings{
-		Format: n.format(), Caps: n.caps(), RatePerSec: cfg.RateLimit, Rules: rules, Log: n.log,
+		Format: n.format(), Caps: n.caps(), RatePerSec: cfg.RateLimit, Rules: rules, Log: n.log, Now: n.now,
 	})
 	n.listeners, err = serve.Listen(cfg.Listen, cfg.AdminListen, cfg.Data, cfg.TLSCert != "")
 	if err != nil {
@@ -125,10 +131,18 @@ func (n *node) join(rules []ostiary.Rule) error {
 	native := api.New(n.Authority, read, trusted, answers, n.requests, api.Options{
 		PublicURL: pages, APIURL: calls, Hash: login.Hash, Status: n.status, Backup: n.db.Backup,
 	})
+	pagesOf, err := n.newPages(read, trusted, answers, pages, calls)
+	if err != nil {
+		return err
+	}
+	var shown serve.Pages = pagesOf
+	if n.around != nil {
+		shown = n.around(shown)
+	}
 	n.metrics.Watch(n.watched())
 	n.server, err = serve.New(n.listeners, serve.Options{
-		Gate: gate.NewForward(n.Authority, read, trusted, rules, answers, n.requests),
-		API:  native.Public(),
+		Gate:  gate.NewForward(n.Authority, read, trusted, rules, answers, n.requests),
+		Pages: shown, API: native.Public(),
 		Operator: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			native.Operator(serve.Operator(r.Context())).ServeHTTP(w, r)
 		}),

@@ -30,10 +30,15 @@ func serveCommand() *cobra.Command {
 		Args: takes(),
 	}
 	cfg := config.Register(cmd.Flags())
+	gallery := cmd.Flags().Bool("gallery", false,
+		"show every page in every state instead, on made-up records in which everybody may be anybody")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		warnings, err := cfg.Load(cmd.Flags(), os.Environ())
 		if err != nil {
 			return &usageError{err}
+		}
+		if *gallery {
+			return serveGallery(cmd, cfg)
 		}
 		n, err := openNode(cmd.Context(), *cfg, cmd.ErrOrStderr())
 		if err != nil {

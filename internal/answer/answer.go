@@ -103,6 +103,9 @@ func refused(r *ostiary.Refusal) Answer {
 		return a
 	}
 	a.Field, a.Detail = r.Field, r.Detail
+	if r.Reason == ostiary.TooMany && r.RetryAfter > 0 {
+		a.RetryAfter = r.RetryAfter
+	}
 	if r.Say != "" {
 		a.Message = r.Say
 	}

@@ -85,6 +85,9 @@ func laterText(reason ostiary.Reason) (status int, code, message, explanation st
 	case ostiary.Conflict:
 		return 409, "Conflict", "this cannot be done in the present state",
 			"Read the object again, and decide anew."
+	case ostiary.WrongPassword:
+		return 401, "Unauthorized.Password", "wrong e-mail address or password",
+			"Only the pages ask for a password. Whoever runs the server can set a new one."
 	}
 	// Unavailable, and whatever has no row: we cannot decide.
 	return 503, unavailable, "temporarily unavailable",

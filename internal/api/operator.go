@@ -88,7 +88,7 @@ func decodeEmail(c *call) string { return must(c.body, "email", text) }
 
 func newLink(c *call, email string) (out invited, rev uint64, err error) {
 	out.email = email
-	out.Invitation, out.link, err = c.authority.NewLink(c.r.Context(), c.caller, email)
+	out.Invitation, out.link, _, err = c.authority.NewLink(c.r.Context(), c.caller, email)
 	return out, 0, err
 }
 

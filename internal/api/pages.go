@@ -15,19 +15,15 @@ import (
 //go:embed docs.html
 var docsHTML string
 
-//go:embed approve.html
-var approveHTML string
-
 //go:embed pages.css
 var pagesCSS string
 
-// newPages makes what is read without a token: the document, the pages about the API, and the one
-// that says how to approve an application. They are made once, and need nothing from outside.
+// newPages makes what is read without a token: the document, and the page about the API. They are made
+// once, and need nothing from outside.
 func (a *API) newPages() map[string]http.Handler {
 	return map[string]http.Handler{
 		"/openapi.json": a.page("application/json", a.document.text),
 		"/docs":         a.page("text/html; charset=utf-8", render(docsHTML, a.newDocs())),
-		"/tokens":       a.page("text/html; charset=utf-8", render(approveHTML, nil)),
 	}
 }
 

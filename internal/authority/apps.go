@@ -63,10 +63,14 @@ func (t *tx) roomForApp(token ostiary.Token) error {
 		return err
 	}
 	if t.a.set.Caps.Met(n, ostiary.Allowed) != ostiary.NoCap {
-		return ostiary.Refuse(ostiary.Conflict,
-			"There are as many applications on record as there may be. Forget some first.")
+		return fullOfApps()
 	}
 	return nil
+}
+
+func fullOfApps() error {
+	return ostiary.Refuse(ostiary.Conflict,
+		"There are as many applications on record as there may be. Forget some first.")
 }
 
 // decide writes a person's decision. One that stands already is no change.

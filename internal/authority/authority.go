@@ -19,6 +19,7 @@ type Directory interface {
 	Counts(token ostiary.ID) ostiary.AppCounts
 	Revision() uint64
 	Wait(ctx context.Context, revision uint64) error
+	Changed() <-chan struct{}
 	Restrict(facts []ostiary.Fact)
 }
 
@@ -32,6 +33,11 @@ type Usage interface {
 	Count(k ostiary.UseKey, at time.Time, reason ostiary.Reason, from netip.Addr, appName, method, path, agent string)
 	Token(ctx context.Context, token ostiary.ID) (ostiary.Use, map[ostiary.ID]ostiary.Use, error)
 	Account(ctx context.Context, account ostiary.ID) (map[ostiary.ID]ostiary.Use, map[ostiary.UseKey]ostiary.Use, error)
+	TokensUse(ctx context.Context, tokens []ostiary.ID) (
+		map[ostiary.ID]ostiary.Use, map[ostiary.UseKey]ostiary.Use, error)
+	HoursOf(ctx context.Context, tokens []ostiary.ID, now time.Time) (map[ostiary.ID][168]uint64, error)
+	LastOf(ctx context.Context, apps []ostiary.UseKey) (map[ostiary.ID]time.Time, error)
+	LastByToken(ctx context.Context, account ostiary.ID) (map[ostiary.ID]time.Time, error)
 	Forget(ctx context.Context, k ostiary.UseKey) error
 }
 
@@ -223,6 +229,17 @@ func (t *tx) madeBefore() (ostiary.Story, uint64, error) {
 }
 
 func isMissing(err error) bool { return errors.Is(err, ostiary.ErrNotFound) }
+
+func isRefusal(err error) bool {
+	var refusal *ostiary.Refusal
+	return errors.As(err, &refusal)
+}
+
+// isHidden: it does not exist, or may not be seen.
+func isHidden(err error) bool {
+	var refusal *ostiary.Refusal
+	return isMissing(err) || errors.As(err, &refusal) && refusal.Reason == ostiary.Hidden
+}
 
 func clip(s string, n int) string {
 	if len(s) > n {

@@ -321,7 +321,7 @@ func TestInvitationJoinsOnlyTheAddressThatItNames(t *testing.T) {
 	if _, _, err := w.Accept(ctx, authority.Caller{User: w.bob}, link); reason(err) != ostiary.LowRole {
 		t.Errorf("Bob takes Erin's invitation: %v", err)
 	}
-	second, newer, err := w.NewLink(ctx, w.as(w.alice), "erin@example.com")
+	second, newer, _, err := w.NewLink(ctx, w.as(w.alice), "erin@example.com")
 	if err != nil || second.Email != "erin@example.com" {
 		t.Fatal(err)
 	}

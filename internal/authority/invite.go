@@ -31,7 +31,7 @@ func (t *tx) setInvitations(p AccountPatch, links map[ostiary.ID]ostiary.SecretT
 			return ostiary.RefuseField("invites", "An address is listed twice.")
 		}
 		stays[key] = true
-		if err := t.invite(i, old, links); err != nil {
+		if err := t.invite("invites", i, old, links); err != nil {
 			return err
 		}
 	}
@@ -39,11 +39,7 @@ func (t *tx) setInvitations(p AccountPatch, links map[ostiary.ID]ostiary.SecretT
 		if stays[strings.ToLower(i.Email)] {
 			continue
 		}
-		if err := t.DropInvitation(t.account, i.ID); err != nil {
-			return err
-		}
-		story := ostiary.Story{What: "invitation.drop", Details: map[string]string{"email": i.Email}}
-		if _, err := t.append(story); err != nil {
+		if err := t.dropInvitation(i); err != nil {
 			return err
 		}
 	}
@@ -51,13 +47,15 @@ func (t *tx) setInvitations(p AccountPatch, links map[ostiary.ID]ostiary.SecretT
 }
 
 // invite asks one person, unless the same invitation stands already. The link is a secret; only
-// its hash is kept.
-func (t *tx) invite(i Invitee, old []ostiary.Invitation, links map[ostiary.ID]ostiary.SecretText) error {
-	if err := checkEmail("invites", i.Email); err != nil {
+// its hash is kept. field is what the caller calls the list or the address.
+func (t *tx) invite(field string, i Invitee, old []ostiary.Invitation,
+	links map[ostiary.ID]ostiary.SecretText,
+) error {
+	if err := checkEmail(field, i.Email); err != nil {
 		return err
 	}
 	if i.Role == ostiary.NoRole {
-		return ostiary.RefuseField("invites", "An invitation gives a role.")
+		return ostiary.RefuseField(field, "An invitation gives a role.")
 	}
 	record := ostiary.Invitation{Account: t.account, Email: i.Email}
 	for _, o := range old {
@@ -69,7 +67,7 @@ func (t *tx) invite(i Invitee, old []ostiary.Invitation, links map[ostiary.ID]os
 		}
 		record = o
 	}
-	if err := t.notYetMember(i.Email); err != nil {
+	if err := t.notYetMember(field, i.Email); err != nil {
 		return err
 	}
 	if record.ID == 0 {
@@ -92,7 +90,7 @@ func (t *tx) invite(i Invitee, old []ostiary.Invitation, links map[ostiary.ID]os
 	return err
 }
 
-func (t *tx) notYetMember(email string) error {
+func (t *tx) notYetMember(field, email string) error {
 	u, err := t.UserByEmail(email)
 	if isMissing(err) {
 		return nil
@@ -102,7 +100,7 @@ func (t *tx) notYetMember(email string) error {
 	}
 	switch _, err = t.Member(t.account, u.ID); {
 	case err == nil:
-		return ostiary.RefuseField("invites", "The person is a member already.")
+		return ostiary.RefuseField(field, "The person is a member already.")
 	case !isMissing(err):
 		return err
 	}
@@ -116,18 +114,13 @@ func (t *tx) newLink(i ostiary.Invitation) (ostiary.SecretText, error) {
 	return link, errors.Join(t.PutInvitation(i), t.PutLink(link.Hash(), i.Account, i.ID))
 }
 
-// NewLink gives a new link for an invitation that waits; the old one ends, and the 72 hours begin anew.
+// NewLink gives a new link for an invitation that waits, in the name of who asks for it; the old one
+// ends, and the 72 hours begin anew.
 func (a *Authority) NewLink(ctx context.Context, c Caller, email string,
-) (out ostiary.Invitation, link ostiary.SecretText, err error) {
-	_, err = a.change(ctx, c, func(t *tx) (ostiary.Story, error) {
+) (out ostiary.Invitation, link ostiary.SecretText, rev uint64, err error) {
+	rev, err = a.change(ctx, c, func(t *tx) (ostiary.Story, error) {
 		none := ostiary.Story{}
-		if err := t.needAccount(); err != nil {
-			return none, err
-		}
-		if err := ostiary.May(t.actor, ostiary.ChangeAccount, ostiary.Target{}); err != nil {
-			return none, err
-		}
-		all, err := t.Invitations(t.account)
+		all, err := t.allInvitations()
 		if err != nil {
 			return none, err
 		}
@@ -135,7 +128,7 @@ func (a *Authority) NewLink(ctx context.Context, c Caller, email string,
 			if !strings.EqualFold(i.Email, email) {
 				continue
 			}
-			i.ExpiresOn = t.at.Add(linkFor)
+			i.InvitedBy, i.ExpiresOn = t.actor.By(), t.at.Add(linkFor)
 			if link, err = t.newLink(i); err != nil {
 				return none, err
 			}
@@ -144,7 +137,7 @@ func (a *Authority) NewLink(ctx context.Context, c Caller, email string,
 		}
 		return none, ostiary.Refuse(ostiary.Hidden, "Nobody with this address is invited.")
 	}, nil)
-	return out, link, err
+	return out, link, rev, err
 }
 
 // Accept makes a signed-in user a member, by the link of an invitation to that user's address.
@@ -176,6 +169,8 @@ func (a *Authority) Join(ctx context.Context, c Caller, link ostiary.SecretText,
 	firstName, lastName, passwordHash string,
 ) (ostiary.User, uint64, error) {
 	var out ostiary.User
+	// The link is who asks: whoever has it is nobody yet.
+	c.Operator, c.User, c.Token = "invitation", 0, 0
 	rev, err := a.change(ctx, c, func(t *tx) (ostiary.Story, error) {
 		i, err := t.invitationBy(link)
 		if err != nil {
@@ -195,29 +190,17 @@ func (a *Authority) Join(ctx context.Context, c Caller, link ostiary.SecretText,
 }
 
 func accepted(i ostiary.Invitation, user ostiary.ID) ostiary.Story {
-	return ostiary.Story{What: "invitation.accept", User: user, Details: map[string]string{"role": i.Role.String()}}
+	return ostiary.Story{What: "invitation.accept", User: user, Details: map[string]string{
+		"role": i.Role.String(), "invited_by": string(i.InvitedBy),
+	}}
 }
 
 func (t *tx) invitationBy(link ostiary.SecretText) (ostiary.Invitation, error) {
-	i, err := t.Link(link.Hash())
-	if err == nil && !i.ExpiresOn.After(t.at) {
-		err = ostiary.ErrNotFound
+	i, err := t.a.linked(t.Writer, link)
+	if err == nil {
+		t.account = i.Account
 	}
-	if isMissing(err) {
-		return i, ostiary.Refuse(ostiary.Hidden, "This link was used, replaced, or is older than 72 hours.")
-	}
-	t.account = i.Account
 	return i, err
-}
-
-func (t *tx) join(i ostiary.Invitation, user ostiary.ID) (ostiary.Member, error) {
-	m := ostiary.Member{Account: i.Account, User: user, Role: i.Role, Since: t.at}
-	if _, err := t.Member(i.Account, user); err == nil {
-		return m, ostiary.Refuse(ostiary.Conflict, "You are a member already.")
-	} else if !isMissing(err) {
-		return m, err
-	}
-	return m, errors.Join(t.PutMember(m), t.DropInvitation(i.Account, i.ID))
 }
 
 // checkEmail: an address with a fully qualified domain, nothing around it.

@@ -2,6 +2,7 @@ package authority
 
 import (
 	"context"
+	"slices"
 
 	"ostiary"
 )
@@ -39,7 +40,7 @@ func (a *Authority) Tokens(ctx context.Context, c Caller) (out []TokenView, err 
 
 // eachAccount runs fn on the caller's account, or, for an operator who names none, on each.
 func (v *view) eachAccount(fn func() error) error {
-	if v.account != 0 {
+	if v.account != 0 || v.actor.Operator == "" {
 		return fn()
 	}
 	all, err := v.Accounts()
@@ -114,17 +115,7 @@ func (a *Authority) Descendants(ctx context.Context, c Caller, id ostiary.ID) (o
 		if err != nil {
 			return err
 		}
-		made := map[ostiary.ID]bool{id: true}
-		var live []ostiary.Token
-		for _, t := range tokens { // in order of id, so a maker comes before what it made
-			if !made[t.MadeWith] {
-				continue
-			}
-			made[t.ID] = true
-			if t.RetiredOn.IsZero() {
-				live = append(live, t)
-			}
-		}
+		live := slices.DeleteFunc(made(tokens, id), func(t ostiary.Token) bool { return !t.RetiredOn.IsZero() })
 		out, err = v.dressAll(ctx, live)
 		return err
 	})

@@ -23,6 +23,7 @@ type machine struct {
 	tokens  []ostiary.ID
 	asked   []asked
 	done    int // changes that were accepted
+	turn    int
 }
 
 type asked struct {
@@ -87,7 +88,7 @@ func (m *machine) draw(t *rapid.T) func() {
 	token, app := m.token(t), rapid.SampledFrom(appNames).Draw(t, "app")
 	role := rapid.SampledFrom([]ostiary.Role{ostiary.ReadOnly, ostiary.Normal, ostiary.Admin}).Draw(t, "role")
 	def := rapid.SampledFrom([]ostiary.DefaultAppState{ostiary.Deny, ostiary.Pending, ostiary.Allow}).Draw(t, "default")
-	switch rapid.IntRange(0, 13).Draw(t, "what") {
+	switch rapid.IntRange(0, 14).Draw(t, "what") {
 	case 0, 1:
 		kind := rapid.SampledFrom([]ostiary.Kind{ostiary.UserToken, ostiary.UserToken, ostiary.AccountToken}).Draw(t, "kind")
 		n := authority.NewToken{Kind: kind, Privilege: role, Default: def}
@@ -110,6 +111,9 @@ func (m *machine) draw(t *rapid.T) func() {
 		return func() { _, _, err := m.DecideName(ctx, c, token, app, state); m.note(err) }
 	case 9:
 		return func() { m.forget(c, token, app) }
+	case 14:
+		state := rapid.SampledFrom([]ostiary.AppState{ostiary.Allowed, ostiary.Denied}).Draw(t, "state")
+		return func() { m.decideAll(c, state) }
 	case 10:
 		user := m.user(t)
 		return func() { m.setRole(c, user, role) }
@@ -234,12 +238,64 @@ func (m *machine) members(user ostiary.ID, role ostiary.Role) authority.AccountP
 	return p
 }
 
+// setRole goes by the list of members, or by the one member: both ways must be one.
 func (m *machine) setRole(c authority.Caller, user ostiary.ID, role ostiary.Role) {
+	if m.other() {
+		_, err := m.SetRole(context.Background(), c, user, role)
+		m.note(err)
+		return
+	}
 	_, _, err := m.SetAccount(context.Background(), c, m.members(user, role))
 	m.note(err)
 }
 
+// other is true every second time.
+func (m *machine) other() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.turn++
+	return m.turn%2 == 0
+}
+
+// removeOne promotes one of the leaver's tokens, and removes the member.
+func (m *machine) removeOne(c authority.Caller, user ostiary.ID) {
+	list, err := m.Leave(context.Background(), c, user)
+	if err != nil {
+		return
+	}
+	promote := map[ostiary.ID]ostiary.Role{}
+	for _, card := range list.Tokens[:min(1, len(list.Tokens))] {
+		promote[card.ID] = card.Privilege
+		if card.CanUse < card.Privilege {
+			promote[card.ID] = card.CanUse
+		}
+	}
+	_, _, err = m.RemoveMember(context.Background(), c, user, promote, list.Confirm)
+	m.note(err)
+}
+
+// decideAll decides about all that the caller is shown to wait.
+func (m *machine) decideAll(c authority.Caller, state ostiary.AppState) {
+	o, err := m.Overview(context.Background(), c, authority.Look{Waiting: 5})
+	if err != nil {
+		return
+	}
+	var refs []authority.AppRef
+	for _, app := range o.Waiting {
+		refs = append(refs, authority.AppRef{Token: app.App.Token, App: app.ID})
+	}
+	done, err := m.DecideApps(context.Background(), c, refs, state)
+	m.note(err)
+	if err == nil && len(done.Done)+done.Left != len(refs) {
+		panic("an application was neither decided about nor left")
+	}
+}
+
 func (m *machine) remove(c authority.Caller, user ostiary.ID) {
+	if m.other() {
+		m.removeOne(c, user)
+		return
+	}
 	p := m.members(user, ostiary.NoRole)
 	_, _, err := m.SetAccount(context.Background(), c, p)
 	var refusal *ostiary.Refusal

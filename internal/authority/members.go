@@ -49,6 +49,7 @@ func (t *tx) setMembers(p AccountPatch) error {
 		return err
 	}
 	if p.Confirm != list.Confirm {
+		t.addLastUse(&list)
 		return &ostiary.Refusal{Reason: ostiary.Conflict, Detail: list, Say: "Members who are left out are removed, " +
 			"and their tokens retired. Repeat the request with ?confirm=" + list.Confirm + " if that is meant."}
 	}
@@ -100,14 +101,14 @@ func (t *tx) setRole(m ostiary.Member, role ostiary.Role) error {
 }
 
 // keepsAdmin counts the other admins who can sign in, at this point of the transaction.
-func (t *tx) keepsAdmin(m ostiary.Member, becomes ostiary.Role) error {
-	members, err := t.Members(t.account)
+func (v *view) keepsAdmin(m ostiary.Member, becomes ostiary.Role) error {
+	members, err := v.Members(v.account)
 	if err != nil {
 		return err
 	}
 	others := 0
 	for _, other := range members {
-		role, err := t.roleOf(other.User)
+		role, err := v.roleOf(other.User)
 		if err != nil {
 			return err
 		}
@@ -123,14 +124,11 @@ func (t *tx) remove(m ostiary.Member) error {
 	if err := t.keepsAdmin(m, ostiary.NoRole); err != nil {
 		return err
 	}
-	tokens, err := t.TokensOf(t.account, m.User)
+	tokens, err := t.liveTokensOf(m.User)
 	if err != nil {
 		return err
 	}
 	for _, token := range tokens {
-		if !token.RetiredOn.IsZero() {
-			continue
-		}
 		if err := t.retire(token); err != nil {
 			return err
 		}
@@ -155,6 +153,8 @@ type Leaving struct {
 	Users   []string `json:"users"`
 	Stops   []Stop   `json:"stops"`
 	Knows   []string `json:"knows"` // account tokens whose secret a leaver was shown
+
+	stops, knows []ostiary.Token
 }
 
 // A Stop is a token that stops, with its applications.
@@ -170,19 +170,21 @@ type StopApp struct {
 	Name       string `json:"name"`
 	State      string `json:"state"`
 	LastSeenOn *int64 `json:"_last_seen_on"`
+
+	id ostiary.ID
 }
 
 // leaving lists what stops. The value to confirm covers members, tokens and applications, but not
 // their use, which goes on while a person reads.
-func (t *tx) leaving(members []ostiary.Member) (Leaving, error) {
+func (v *view) leaving(members []ostiary.Member) (Leaving, error) {
 	list := Leaving{Users: []string{}, Stops: []Stop{}, Knows: []string{}}
-	all, err := t.Writer.Tokens(t.account)
+	all, err := v.Reader.Tokens(v.account)
 	if err != nil {
 		return list, err
 	}
 	for _, m := range members {
 		list.Users = append(list.Users, "/user/"+m.User.String())
-		if err := t.addLeaving(&list, m.User, all); err != nil {
+		if err := v.addLeaving(&list, m.User, all); err != nil {
 			return list, err
 		}
 	}
@@ -192,8 +194,8 @@ func (t *tx) leaving(members []ostiary.Member) (Leaving, error) {
 
 // addLeaving adds one member's tokens. Whoever knows a token's secret was shown those of the tokens that
 // were made with it.
-func (t *tx) addLeaving(list *Leaving, user ostiary.ID, all []ostiary.Token) error {
-	by := ostiary.Actor{User: user}.By()
+func (v *view) addLeaving(list *Leaving, user ostiary.ID, all []ostiary.Token) error {
+	by := byUser(user)
 	shown := map[ostiary.ID]bool{}
 	for _, token := range all { // in order of id, so a maker comes before what it made
 		own := token.Owner == user
@@ -201,27 +203,38 @@ func (t *tx) addLeaving(list *Leaving, user ostiary.ID, all []ostiary.Token) err
 		switch {
 		case !shown[token.ID] || !token.RetiredOn.IsZero():
 		case own:
-			stop, err := t.stop(token)
+			stop, err := v.stop(token)
 			if err != nil {
 				return err
 			}
-			list.Stops = append(list.Stops, stop)
+			list.Stops, list.stops = append(list.Stops, stop), append(list.stops, token)
 		case token.Owner == 0:
-			list.Knows = append(list.Knows, "/token/"+token.ID.String())
+			list.Knows, list.knows = append(list.Knows, "/token/"+token.ID.String()), append(list.knows, token)
 		}
 	}
 	return nil
 }
 
-func (t *tx) stop(token ostiary.Token) (Stop, error) {
+func (v *view) stop(token ostiary.Token) (Stop, error) {
 	s := Stop{Token: "/token/" + token.ID.String(), Description: token.Description, Apps: []StopApp{}}
-	use, uses := t.a.usesOf(context.Background(), token.ID)
-	s.LastUsedOn = epoch(use.Last)
-	apps, err := t.Writer.Apps(token.Account, token.ID)
+	apps, err := v.Reader.Apps(token.Account, token.ID)
 	for _, app := range apps {
-		s.Apps = append(s.Apps, StopApp{Name: app.Name, State: app.State.String(), LastSeenOn: epoch(uses[app.ID].Last)})
+		s.Apps = append(s.Apps, StopApp{Name: app.Name, State: app.State.String(), id: app.ID})
 	}
 	return s, err
+}
+
+// addLastUse adds when what stops was last used.
+func (v *view) addLastUse(list *Leaving) {
+	uses, byApp := v.a.usesOfAll(context.Background(), idsOf(list.stops))
+	for i, token := range list.stops {
+		stop := &list.Stops[i]
+		stop.LastUsedOn = epoch(uses[token.ID].Last)
+		for j := range stop.Apps {
+			key := ostiary.UseKey{Account: token.Account, Token: token.ID, App: stop.Apps[j].id}
+			stop.Apps[j].LastSeenOn = epoch(byApp[key].Last)
+		}
+	}
 }
 
 func confirmation(list Leaving) (string, error) {

@@ -11,16 +11,8 @@ import (
 // tokens. The operator may name any account, or none for all.
 func (a *Authority) Log(ctx context.Context, c Caller, f ostiary.LogFilter) (out []ostiary.Change, err error) {
 	err = a.look(ctx, c, func(v *view) error {
-		f.Account = v.account
-		if ostiary.May(v.actor, ostiary.ReadLog, ostiary.Target{}) != nil {
-			own, err := v.visible()
-			if err != nil {
-				return err
-			}
-			f.Tokens = []ostiary.ID{0}
-			for _, t := range own {
-				f.Tokens = append(f.Tokens, t.ID)
-			}
+		if _, err := v.confine(&f); err != nil {
+			return err
 		}
 		out, err = v.Reader.Log(f)
 		return err
@@ -33,6 +25,12 @@ type Explanation struct {
 	ostiary.Decision
 	State ostiary.AppState // the application's record; only where there is one
 	Facts []string
+
+	// For pages: the facts with the one that decides, and what the decision is about.
+	Told    []ostiary.Explained
+	OfToken TokenView
+	OfApp   AppView // the zero record where there is none
+	Names   Names
 }
 
 // Explain says how a request with a token and an application name would be answered, and why. It
@@ -57,10 +55,32 @@ func (a *Authority) Explain(ctx context.Context, c Caller, token ostiary.ID, app
 		}
 		out.Decision = ostiary.Decide(&facts, &q)
 		out.State = facts.App.State
-		out.Facts = ostiary.Explain(&facts, &q)
-		return nil
+		out.Facts, out.Told = ostiary.Explain(&facts, &q), ostiary.ExplainOnPage(&facts, &q)
+		return v.addSubjects(t, app, &out)
 	})
+	a.addUse(ctx, &out.OfToken)
+	a.addAppUse(ctx, &out.OfApp)
 	return out, err
+}
+
+// addSubjects adds the token and the application that an explanation is about.
+func (v *view) addSubjects(t ostiary.Token, app string, out *Explanation) (err error) {
+	if out.OfToken, err = v.tokenView(t.ID); err != nil {
+		return err
+	}
+	record, err := v.AppByName(t.Account, t.ID, app)
+	if err == nil {
+		out.OfApp = appView(t, record)
+	}
+	if !isMissing(err) && err != nil {
+		return err
+	}
+	by := []ostiary.By{t.CreatedBy, t.RetiredBy, t.PromotedBy, record.DecidedBy}
+	if t.Owner != 0 {
+		by = append(by, byUser(t.Owner))
+	}
+	out.Names = Names{}
+	return out.Names.add(v, by...)
 }
 
 // facts gathers from the records what the directory holds in memory.

@@ -23,6 +23,7 @@ type NewToken struct {
 	Description string
 	ExpiresOn   time.Time
 	Networks    []netip.Prefix
+	Like        ostiary.ID // a token that the caller may see, whose allowed applications are allowed here too
 }
 
 // A TokenPatch changes the fields that are set.
@@ -97,10 +98,17 @@ func (t *tx) createToken(n NewToken, secret ostiary.SecretText) (ostiary.Story, 
 	if err := errors.Join(t.PutToken(token), t.PutSecret(s)); err != nil {
 		return none, err
 	}
-	return t.append(ostiary.Story{What: "token.create", Token: token.ID, User: n.Owner, Details: map[string]string{
+	told := map[string]string{
 		"kind": n.Kind.String(), "privilege": n.Privilege.String(), "default_app_state": n.Default.String(),
 		"description": n.Description,
-	}})
+	}
+	if n.Like != 0 {
+		told["like"] = n.Like.String()
+		if err := t.allowLike(token, n.Like); err != nil {
+			return none, err
+		}
+	}
+	return t.append(ostiary.Story{What: "token.create", Token: token.ID, User: n.Owner, Details: told})
 }
 
 // roomForToken holds the cap on live tokens of one user.
@@ -189,18 +197,21 @@ func networksText(networks []netip.Prefix) string {
 
 // Retire ends a token for good.
 func (a *Authority) Retire(ctx context.Context, c Caller, id ostiary.ID) (TokenView, uint64, error) {
-	return a.tokenChange(ctx, c, id, func(t *tx, token ostiary.Token) (ostiary.Story, error) {
-		if err := ostiary.May(t.actor, ostiary.RetireToken, ostiary.TokenTarget(token)); err != nil {
-			return ostiary.Story{}, err
-		}
-		if !token.RetiredOn.IsZero() {
-			return ostiary.Story{}, ostiary.Refuse(ostiary.Conflict, "The token is retired already.")
-		}
-		if err := t.retire(token); err != nil {
-			return ostiary.Story{}, err
-		}
-		return t.append(ostiary.Story{What: "token.retire", Token: id, User: token.Owner})
-	})
+	return a.tokenChange(ctx, c, id, (*tx).retireNow)
+}
+
+// retireNow ends one token that is live.
+func (t *tx) retireNow(token ostiary.Token) (ostiary.Story, error) {
+	if err := ostiary.May(t.actor, ostiary.RetireToken, ostiary.TokenTarget(token)); err != nil {
+		return ostiary.Story{}, err
+	}
+	if !token.RetiredOn.IsZero() {
+		return ostiary.Story{}, ostiary.Refuse(ostiary.Conflict, "The token is retired already.")
+	}
+	if err := t.retire(token); err != nil {
+		return ostiary.Story{}, err
+	}
+	return t.append(ostiary.Story{What: "token.retire", Token: token.ID, User: token.Owner})
 }
 
 func (t *tx) retire(token ostiary.Token) error {

@@ -72,7 +72,7 @@ func (v *view) dress(t ostiary.Token, secrets []ostiary.Secret) (TokenView, erro
 	}
 	out.CanUse = ostiary.CanUseNow(*t.Fact().Token, owner, v.a.set.Now())
 	if t.Owner != 0 {
-		u, err := v.User(t.Owner)
+		u, err := v.person(t.Owner)
 		if err != nil {
 			return out, err
 		}

@@ -33,9 +33,13 @@ func (a *Authority) User(ctx context.Context, c Caller, id ostiary.ID) (out osti
 	return out, err
 }
 
-// maySeeUser: members see each other; the operator sees everybody.
+// maySeeUser: members see each other, everybody sees oneself, the operator sees everybody.
 func (v *view) maySeeUser(id ostiary.ID) error {
 	if v.actor.Operator != "" && v.account == 0 {
+		return nil
+	}
+	self := v.actor.User != 0 && v.actor.User == id
+	if self && ostiary.May(v.actor, ostiary.ChangeUser, ostiary.Target{User: id}) == nil {
 		return nil
 	}
 	if err := ostiary.May(v.actor, ostiary.SeeAccount, ostiary.Target{}); err != nil {
@@ -61,7 +65,7 @@ func (a *Authority) CurrentUser(ctx context.Context, c Caller) (out ostiary.User
 func (a *Authority) Users(ctx context.Context, c Caller) (out []ostiary.User, err error) {
 	err = a.look(ctx, c, func(v *view) error {
 		out = nil
-		if v.account == 0 {
+		if v.account == 0 && v.actor.Operator != "" {
 			out, err = v.Reader.Users()
 			return err
 		}
@@ -204,7 +208,8 @@ func (t *tx) createUser(n NewUser) (ostiary.User, error) {
 	return u, t.PutPassword(u.ID, n.PasswordHash)
 }
 
-// DisableUser stops a user's login and user tokens on every account, or lets them work again.
+// DisableUser stops a user's login and user tokens on every account, and ends the sessions; or it lets
+// them work again.
 func (a *Authority) DisableUser(ctx context.Context, c Caller, id ostiary.ID, disabled bool,
 ) (ostiary.User, uint64, error) {
 	what := "user.enable"
@@ -216,15 +221,18 @@ func (a *Authority) DisableUser(ctx context.Context, c Caller, id ostiary.ID, di
 			return false, nil
 		}
 		u.Disabled = disabled
-		return true, t.PutUser(u)
+		if err := t.PutUser(u); err != nil || !disabled {
+			return true, err
+		}
+		return true, t.DropSessions(u.ID, ostiary.Hash{})
 	})
 }
 
-// ResetPassword sets a user's password. Sessions of the old one end.
+// ResetPassword sets a user's password, and ends the sessions.
 func (a *Authority) ResetPassword(ctx context.Context, c Caller, id ostiary.ID, passwordHash string,
 ) (ostiary.User, uint64, error) {
 	return a.operate(ctx, c, id, "user.reset", func(t *tx, u ostiary.User) (bool, error) {
-		return true, t.PutPassword(u.ID, passwordHash)
+		return true, errors.Join(t.PutPassword(u.ID, passwordHash), t.DropSessions(u.ID, ostiary.Hash{}))
 	})
 }
 

@@ -33,6 +33,10 @@ type Config struct {
 	AccountHeader string
 	Rules         string // a file
 
+	SessionIdle     time.Duration
+	SessionLifetime time.Duration
+	InstallCommands string // a file
+
 	RateLimit float64 // requests a second of one token; zero: no limit
 
 	MaxWaitingAppsPerToken int

@@ -51,6 +51,18 @@ A flag or a line that names no setting is an error, and the server does not star
 `
 
 const outro = `
+## The file of install commands
+
+` + "`--install-commands`" + ` names a file with commands that the page of a new token shows, with the secret filled in, ready to paste:
+
+` + "```" + `
+# NAME            TEMPLATE
+One Step Install = curl -sSL https://setup.example.com/install | bash -s -- --key {token} --app {app}
+Configuration    = printf 'api_url = %s\ntoken = %s\n' {api} {token} > ~/.acme.conf
+` + "```" + `
+
+` + "`{token}`" + ` stands for the secret, ` + "`{app}`" + ` for the name of the application, quoted for the shell, and ` + "`{api}`" + ` for the address of the API. A line that ends with a backslash goes on in the next one. Every command uses ` + "`{token}`" + `.
+
 ## The file of rules
 
 ` + "`--rules`" + ` names a file that says which role a request to the API behind the door needs. The first line that matches answers; where none does, GET, HEAD and OPTIONS need Read-Only, and every other method needs Normal.

@@ -84,6 +84,17 @@ func settings(c *Config) []setting {
 		},
 
 		{
+			"Pages", "session-idle", "a `DURATION` after which a browser that was not used is signed out",
+			lasting(&c.SessionIdle, "12h"),
+		},
+		{
+			"Pages", "session-lifetime", "a `DURATION` after which everybody signs in again",
+			lasting(&c.SessionLifetime, "168h"),
+		},
+		{"Pages", "install-commands", "`FILE` with commands that are shown beside a new token: NAME = TEMPLATE a " +
+			"line", text(&c.InstallCommands, "", nil)},
+
+		{
 			"Caps", "max-waiting-apps-per-token", "`NUMBER` of applications that may wait for a decision",
 			count(&c.MaxWaitingAppsPerToken, caps.WaitingPerToken),
 		},

@@ -92,6 +92,17 @@ func span(at *time.Duration, def string) *typed[time.Duration] {
 	})
 }
 
+// lasting is how long something that people notice goes on.
+func lasting(at *time.Duration, def string) *typed[time.Duration] {
+	return value(at, def, func(s string) (time.Duration, error) {
+		d, err := time.ParseDuration(s)
+		if err != nil || d < time.Minute || d > 366*24*time.Hour {
+			return 0, errors.New("not a duration from 1m to 8784h, such as 30m or 12h")
+		}
+		return d, nil
+	})
+}
+
 func level(at *slog.Level, def string) *typed[slog.Level] {
 	return value(at, def, func(s string) (slog.Level, error) {
 		switch strings.ToLower(s) {

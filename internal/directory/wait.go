@@ -11,7 +11,17 @@ const maxWaiters = 64
 type waiters struct {
 	mu      sync.Mutex
 	count   int
+	heard   bool          // somebody else holds changed, and does not count
 	changed chan struct{} // closed by the next change
+}
+
+// Changed is closed by the next change. Any number of open pages may listen, beside the requests that wait.
+func (d *Directory) Changed() <-chan struct{} {
+	w := &d.waiting
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.heard = true
+	return w.changed
 }
 
 // Wait returns once the directory holds a revision. While 64 callers wait, another one gets
@@ -57,8 +67,8 @@ func (w *waiters) leave() {
 func (w *waiters) wake() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.count > 0 {
+	if w.count > 0 || w.heard {
 		close(w.changed)
-		w.changed = make(chan struct{})
+		w.changed, w.heard = make(chan struct{}), false
 	}
 }

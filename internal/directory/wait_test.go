@@ -99,3 +99,28 @@ func TestALoadWakesWhoWaits(t *testing.T) {
 		}
 	})
 }
+
+func TestAnyNumberListensForTheNextChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := told(t)
+		var listeners sync.WaitGroup
+		for range 200 {
+			listeners.Go(func() { <-d.Changed() })
+		}
+		synctest.Wait()
+		apply(t, d, nil)
+		listeners.Wait()
+		select {
+		case <-d.Changed():
+			t.Error("a change is told that was before")
+		default:
+		}
+		// Listeners take no place of those who wait.
+		for range 100 {
+			d.Changed()
+		}
+		if err := d.Wait(t.Context(), d.Revision()); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -1,7 +1,8 @@
-// Package login says who the person at the browser is. So far it holds what passwords need.
+// Package login says who the person at the browser is.
 package login
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base64"
@@ -58,31 +59,27 @@ func Hash(password string) (string, error) {
 	}
 	salt := make([]byte, saltSize)
 	rand.Read(salt)
-	return encode(defaultCost, salt, key(password, salt, defaultCost, keySize)), nil
+	made, err := key(context.Background(), password, salt, defaultCost, keySize)
+	return encode(defaultCost, salt, made), err
 }
 
-// Verify says whether a password is the one that was hashed. It takes the same time whatever part
-// is wrong, and a text that is no hash costs as much as one that is.
-func Verify(encoded, password string) bool {
+// A deriver computes what a password is kept as. It waits for its turn until ctx ends.
+type deriver func(ctx context.Context, password string, salt []byte, c cost, size uint32) ([]byte, error)
+
+// verify says whether a password is the one that was hashed. It takes the same time whatever part is
+// wrong, and a text that is no hash, an empty one too, costs as much as one of the cost given: whoever
+// asks cannot tell from the time whether there is such a user. Its error is that of ctx.
+func (derive deriver) verify(ctx context.Context, encoded, password string, nobody cost) (bool, error) {
 	if len(password) > MaxPassword {
-		return false
+		return false, nil
 	}
 	c, salt, want, err := decode(encoded)
 	if err != nil {
-		VerifyNobody(password)
-		return false
+		_, err := derive(ctx, password, make([]byte, saltSize), nobody, keySize)
+		return false, err
 	}
-	got := key(password, salt, c, uint32(len(want)))
-	return subtle.ConstantTimeCompare(got, want) == 1
-}
-
-// VerifyNobody spends what Verify does, for an address that nobody has: whoever asks cannot tell
-// from the time whether there is such a user.
-func VerifyNobody(password string) {
-	if len(password) > MaxPassword {
-		return
-	}
-	key(password, make([]byte, saltSize), defaultCost, keySize)
+	got, err := derive(ctx, password, salt, c, uint32(len(want)))
+	return err == nil && subtle.ConstantTimeCompare(got, want) == 1, err
 }
 
 // NewPassword makes one of 120 random bits that is easy to type: "kfx3m-…".
@@ -91,10 +88,14 @@ func NewPassword() string {
 	return text[:6] + "-" + text[6:12] + "-" + text[12:18] + "-" + text[18:]
 }
 
-func key(password string, salt []byte, c cost, size uint32) []byte {
-	slots <- struct{}{}
+func key(ctx context.Context, password string, salt []byte, c cost, size uint32) ([]byte, error) {
+	select {
+	case slots <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	defer func() { <-slots }()
-	return argon2.IDKey([]byte(password), salt, c.passes, c.memory, c.threads, size)
+	return argon2.IDKey([]byte(password), salt, c.passes, c.memory, c.threads, size), nil
 }
 
 func encode(c cost, salt, key []byte) string {

@@ -1,10 +1,13 @@
 package login_test
 
 import (
+	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"ostiary"
 	"ostiary/internal/login"
@@ -19,15 +22,20 @@ func hash(t *testing.T, password string) string {
 	return h
 }
 
+func verify(encoded, password string) bool {
+	ok, err := login.Verify(context.Background(), encoded, password)
+	return ok && err == nil
+}
+
 func TestPasswordIsKnownByItsHashAlone(t *testing.T) {
 	t.Parallel()
 	const password = "correct horse battery staple"
 	h := hash(t, password)
-	if !login.Verify(h, password) {
+	if !verify(h, password) {
 		t.Error("the right password is refused")
 	}
 	for _, wrong := range []string{"", "correct horse battery stapl", password + " ", "Correct horse battery staple", h} {
-		if login.Verify(h, wrong) {
+		if verify(h, wrong) {
 			t.Errorf("the password %q is taken for another", wrong)
 		}
 	}
@@ -46,7 +54,7 @@ func TestPasswordIsKnownByItsHashAlone(t *testing.T) {
 func TestHashOfAnotherCostIsUnderstood(t *testing.T) {
 	t.Parallel()
 	const h = "$argon2id$v=19$m=256,t=2,p=2$c29tZXNhbHQ$bQk8UB/VmZZF4Oo79iDXuL5/0ttZwg2f/5U52iv1cDc"
-	if !login.Verify(h, "password") || login.Verify(h, "passwore") {
+	if !verify(h, "password") || verify(h, "passwore") {
 		t.Error("a hash of the reference implementation is not understood")
 	}
 }
@@ -62,11 +70,11 @@ func TestPasswordHasALengthInLimits(t *testing.T) {
 		if err != nil && (!errors.As(err, &refusal) || refusal.Field != "password") {
 			t.Errorf("%d characters: the refusal does not name the field: %v", n, err)
 		}
-		if ok && !login.Verify(h, strings.Repeat("x", n)) {
+		if ok && !verify(h, strings.Repeat("x", n)) {
 			t.Errorf("%d characters are hashed and then refused", n)
 		}
 	}
-	if login.Verify(hash(t, "long enough"), strings.Repeat("x", 1<<20)) {
+	if verify(hash(t, "long enough"), strings.Repeat("x", 1<<20)) {
 		t.Error("a megabyte is a password")
 	}
 }
@@ -85,7 +93,7 @@ func TestWhatIsNoHashLetsNobodyIn(t *testing.T) {
 		with(1, "argon2i"), with(2, "v=16"), with(3, "m=19456,t=0,p=1"), with(3, "m=19456,t=2,p=0"), with(3, "m=4294967295,t=2,p=1"),
 		with(3, "m=19456,t=1000000,p=1"), with(3, "m=19456,t=2,p=1,x=1")[:20], with(4, "!"), with(5, ""), with(5, "AAAA"),
 	} {
-		if login.Verify(h, "long enough") {
+		if verify(h, "long enough") {
 			t.Errorf("%q lets somebody in", h)
 		}
 	}
@@ -97,13 +105,32 @@ func TestManyLoginsAtOnceAllGetTheirAnswer(t *testing.T) {
 	var wait sync.WaitGroup
 	for range 20 {
 		wait.Go(func() {
-			login.VerifyNobody("long enough")
-			if !login.Verify(h, "long enough") {
+			verify("", "long enough")
+			if !verify(h, "long enough") {
 				t.Error("the right password is refused under load")
 			}
 		})
 	}
 	wait.Wait()
+}
+
+func TestHashForNobodyCostsWhatAnotherDoes(t *testing.T) {
+	t.Parallel()
+	want := login.Costs(hash(t, "long enough"), "wrong one")
+	for what, encoded := range map[string]string{"no password": "", "no hash": "$argon2id$v=19$m=8,t=1$x$y"} {
+		if got := login.Costs(encoded, "wrong one"); len(want) != 1 || !slices.Equal(got, want) {
+			t.Errorf("%s costs %v, a hash on record %v", what, got, want)
+		}
+	}
+}
+
+func TestWaitingForAHashEndsWithTheCall(t *testing.T) {
+	defer login.FillSlots()()
+	ctx, stop := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer stop()
+	if ok, err := login.Verify(ctx, "", "long enough"); ok || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, %v, want %v", ok, err, context.DeadlineExceeded)
+	}
 }
 
 func TestNewPasswordsDiffer(t *testing.T) {

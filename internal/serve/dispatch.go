@@ -16,6 +16,7 @@ import (
 // decided about is what was sent.
 type dispatcher struct {
 	gate, api http.Handler
+	pages     Pages
 	alive     http.HandlerFunc
 	ready     http.HandlerFunc
 	log       *slog.Logger
@@ -38,6 +39,10 @@ func (d *dispatcher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/readyz":
 		d.ready(w, r)
 	default:
+		if d.pages != nil && d.pages.Owns(r) {
+			d.pages.ServeHTTP(w, r)
+			return
+		}
 		d.api.ServeHTTP(w, r)
 	}
 }

@@ -96,7 +96,7 @@ What is worth an alarm:
 - `+"`ostiary_decisions_total{reason=\"unavailable\"}`"+` grows: requests are answered with 503.
 - `+"`ostiary_store_errors_total`"+` grows: the database answers with errors.
 - `+"`ostiary_log_lines_dropped_total`"+` grows: whatever reads standard error is too slow.
-`, strings.Join(reasons, ", "), strings.Join(doors[:3], ", "))
+`, strings.Join(reasons, ", "), strings.Join(doors[:len(doors)-1], ", "))
 	return page.String()
 }
 

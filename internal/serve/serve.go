@@ -17,6 +17,7 @@ import (
 // Options say what a server serves.
 type Options struct {
 	Gate     http.Handler // /auth and all below it
+	Pages    Pages        // the requests that it owns; nil: none
 	API      http.Handler // whatever else comes to the main listener
 	Operator http.Handler // the management socket; Operator gives who speaks
 	State    func() State
@@ -24,6 +25,13 @@ type Options struct {
 	TLSCert  string // files; empty: no TLS
 	TLSKey   string
 	Log      *slog.Logger
+}
+
+// Pages are what people see in a browser.
+type Pages interface {
+	http.Handler
+	Owns(r *http.Request) bool
+	Close() // ends the answers that stay open; nothing new is begun
 }
 
 // A Server answers at its listeners until it is shut down.
@@ -38,8 +46,11 @@ type Server struct {
 // New makes a server of taken addresses. It owns them from now on, also after an error.
 func New(l *Listeners, o Options) (*Server, error) {
 	s := &Server{listeners: l, log: o.Log, broken: make(chan error, 3)}
-	d := &dispatcher{gate: o.Gate, api: o.API, alive: alive, ready: ready(o.State, false), log: o.Log}
+	d := &dispatcher{gate: o.Gate, pages: o.Pages, api: o.API, alive: alive, ready: ready(o.State, false), log: o.Log}
 	s.main = s.server(d)
+	if o.Pages != nil {
+		s.main.RegisterOnShutdown(o.Pages.Close)
+	}
 	s.admin = s.server(admin(o.Metrics, o.State))
 	s.admin.WriteTimeout = 5 * time.Minute // a profile is written for as long as the caller asks
 	s.socket = s.server(o.Operator)

@@ -50,6 +50,9 @@ func (db *DB) meetMark(ctx context.Context, path string, o Options) error {
 		if err = db.recall(ctx, 0); err == nil {
 			err = db.retireAgain(ctx, "the database was put back in time")
 		}
+		if err == nil {
+			_, err = db.writing.exec(endSessions)
+		}
 	case missing:
 		if db.head.Revision > 0 {
 			db.log.Warn("the mark was missing and is made anew: an older database would not have been noticed",

@@ -87,10 +87,8 @@ func (r *reader) Log(f ostiary.LogFilter) ([]ostiary.Change, error) {
 	if f.Account != 0 {
 		w.add("account_id = ?", f.Account)
 	}
-	w.what(f.What)
-	if f.By != "" {
-		w.add("made_by = ?", f.By)
-	}
+	w.text("what", f.What)
+	w.text("made_by", string(f.By))
 	if f.Token != 0 {
 		w.add("token_id = ?", f.Token)
 	}
@@ -127,7 +125,7 @@ func (r *reader) Log(f ostiary.LogFilter) ([]ostiary.Change, error) {
 	return listChanges(r.conn.eachOnce, `
 		SELECT `+changeColumns+`
 		FROM log
-		`+w.text()+`
+		`+w.clause()+`
 		ORDER BY revision `+order+`
 		LIMIT `+strconv.Itoa(limit), w.args...)
 }
@@ -175,17 +173,17 @@ func (w *where) add(cond string, args ...any) {
 	w.conds = append(w.conds, cond)
 }
 
-// what chooses one kind of entry, or with a trailing * all that begin alike.
-func (w *where) what(what string) {
-	prefix, many := strings.CutSuffix(what, "*")
+// text chooses one text in a column, or with a trailing * all that begin alike.
+func (w *where) text(column, text string) {
+	prefix, many := strings.CutSuffix(text, "*")
 	if !many {
-		if what != "" {
-			w.add("what = ?", what)
+		if text != "" {
+			w.add(column+" = ?", text)
 		}
 		return
 	}
 	if prefix != "" {
-		w.add("(what >= ? AND what < ?)", prefix, prefix+"\U0010FFFF")
+		w.add("("+column+" >= ? AND "+column+" < ?)", prefix, prefix+"\U0010FFFF")
 	}
 }
 
@@ -208,7 +206,7 @@ func (w *where) tokens(ids []ostiary.ID) {
 	w.add("token_id IN (" + list.String() + ")")
 }
 
-func (w *where) text() string {
+func (w *where) clause() string {
 	if len(w.conds) == 0 {
 		return ""
 	}

@@ -196,6 +196,29 @@ func (r *reader) AppsOf(account ostiary.ID) ([]ostiary.App, error) {
 		ORDER BY id`, account)
 }
 
+// AppsWaiting reads a partial index, whose condition stands here as it stands there.
+func (r *reader) AppsWaiting(account ostiary.ID) ([]ostiary.App, error) {
+	return list(r.conn, scanApp, `
+		SELECT `+appColumns+`
+		FROM apps
+		WHERE account_id = $1 AND state = 0
+		ORDER BY id`, account)
+}
+
+func (r *reader) TokensWithApp(account ostiary.ID, text string) ([]ostiary.ID, error) {
+	escaped := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(text))
+	return list(r.conn, scanID, `
+		SELECT DISTINCT token_id
+		FROM apps
+		WHERE account_id = $1 AND lower(name) LIKE $2 ESCAPE '\'
+		ORDER BY token_id`, account, "%"+escaped+"%")
+}
+
+func scanID(row scanner) (id ostiary.ID, err error) {
+	err = row.Scan(&id)
+	return id, err
+}
+
 func (r *reader) CountApps(account, token ostiary.ID) (all, waiting int, err error) {
 	text, args := `
 		SELECT COUNT(id), COUNT(CASE WHEN state = $2 THEN 1 END)

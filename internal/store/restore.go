@@ -107,8 +107,8 @@ func (r *restoring) learn(ctx context.Context) error {
 	return errors.Join(list.learn(hashes), list.close())
 }
 
-// inspect opens a database, brings it up to date if it is a backup, and gives its head and the
-// secrets that it knows as retired.
+// inspect opens a database, brings it up to date and ends its sessions if it is a backup, and gives its
+// head and the secrets that it knows as retired.
 func inspect(ctx context.Context, path string, backup bool) (head ostiary.Head, hashes []ostiary.Hash, err error) {
 	if err := checkFile(path); err != nil {
 		return head, nil, err
@@ -126,6 +126,9 @@ func inspect(ctx context.Context, path string, backup bool) (head ostiary.Head, 
 			return head, nil, err
 		}
 		if err := e.upgrade(ctx); err != nil {
+			return head, nil, err
+		}
+		if _, err := e.writing.ExecContext(ctx, endSessions); err != nil {
 			return head, nil, err
 		}
 	}

@@ -42,6 +42,11 @@ func (w *writer) DropSessions(user ostiary.ID, except ostiary.Hash) error {
 		WHERE user_id = $1 AND hash <> $2`, user, except[:])
 }
 
+// endSessions removes those of everybody, from a database that was put back in time: a cookie that was
+// signed out since, or whose password was changed, would be a session again.
+const endSessions = `
+	DELETE FROM sessions`
+
 // DropStaleSessions removes those that nobody can use any more.
 func (w *writer) DropStaleSessions(seenBefore, begunBefore time.Time) error {
 	return w.exec(`

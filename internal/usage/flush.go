@@ -76,7 +76,7 @@ func (u *Usage) flush(ctx context.Context, pause func(context.Context, time.Dura
 	}
 	for {
 		began := time.Now()
-		more, err := u.prune(ctx, hourOf(began)-week)
+		more, err := u.prune(ctx, hourOf(u.opt.Now())-week)
 		if err != nil || !more {
 			return err
 		}

@@ -75,10 +75,10 @@ func (m *memory) ofAccount(account ostiary.ID, add func(ostiary.UseKey, ostiary.
 	}
 }
 
-func (m *memory) hours(token ostiary.ID, add func(hour int64, n uint64)) {
+func (m *memory) hours(token ostiary.ID, add func(token ostiary.ID, hour int64, n uint64)) {
 	m.shard(token).each(func(p *pair) {
 		if p.token == token {
-			add(p.hour, uint64(p.requests))
+			add(p.token, p.hour, uint64(p.requests))
 		}
 	})
 }

@@ -63,7 +63,11 @@ func (f *file) write(ctx context.Context, rows []row) error {
 
 // uses gives the rows whose column has this value.
 func (f *file) uses(ctx context.Context, column string, id ostiary.ID, add func(ostiary.UseKey, ostiary.Use)) error {
-	return f.each(ctx, func(rows *sql.Rows) error {
+	return f.each(ctx, scanUse(add), func() (*sql.Rows, error) { return f.usesBy[column].Query(int64(id)) })
+}
+
+func scanUse(add func(ostiary.UseKey, ostiary.Use)) func(*sql.Rows) error {
+	return func(rows *sql.Rows) error {
 		var k ostiary.UseKey
 		var u ostiary.Use
 		var first, last int64
@@ -74,34 +78,18 @@ func (f *file) uses(ctx context.Context, column string, id ostiary.ID, add func(
 		u.From, _ = netip.AddrFromSlice(from)
 		add(k, u)
 		return err
-	}, func() (*sql.Rows, error) { return f.usesBy[column].Query(int64(id)) })
+	}
 }
+
+const usesColumns = `
+SELECT account_id, token_id, app_id, first, last, count, refused,
+  reason, address, agent, method, path, app_name
+FROM uses`
 
 // usesWhere are the statements that read uses, by the column that chooses them.
 func usesWhere(column string) string {
-	return `
-SELECT account_id, token_id, app_id, first, last, count, refused,
-  reason, address, agent, method, path, app_name
-FROM uses
+	return usesColumns + `
 WHERE ` + column + ` = $1`
-}
-
-// hours gives the counts of one token in a week that begins with an hour. The table is by hour
-// first, so each hour is one look.
-func (f *file) hours(ctx context.Context, token ostiary.ID, oldest int64, add func(hour int64, n uint64)) error {
-	return f.each(ctx, func(rows *sql.Rows) error {
-		var hour int64
-		var n uint64
-		err := rows.Scan(&hour, &n)
-		add(hour, n)
-		return err
-	}, func() (*sql.Rows, error) {
-		return f.conn.QueryContext(ctx, `
-SELECT hour, sum(count)
-FROM hours
-WHERE hour IN (`+list(oldest, week)+`) AND token_id = $1
-GROUP BY hour`, int64(token))
-	})
 }
 
 func (f *file) each(ctx context.Context, fn func(*sql.Rows) error, query func() (*sql.Rows, error)) error {

@@ -15,9 +15,10 @@ import (
 
 // Options of a Usage. Zero values stand for the defaults.
 type Options struct {
-	Every time.Duration // between two flushes: 5 s
-	Limit int           // pairs of token and application that memory holds: 262,144
-	Pace  int           // a pause after each transaction is this many times as long as it: 6
+	Every time.Duration    // between two flushes: 5 s
+	Limit int              // pairs of token and application that memory holds: 262,144
+	Pace  int              // a pause after each transaction is this many times as long as it: 6
+	Now   func() time.Time // for made-up records
 	Log   *slog.Logger
 }
 
@@ -44,6 +45,9 @@ func Open(path string, opt Options) (*Usage, error) {
 	opt.Every = or(opt.Every, 5*time.Second)
 	opt.Limit = or(opt.Limit, 262_144)
 	opt.Pace = or(opt.Pace, 6)
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
@@ -108,17 +112,8 @@ func (u *Usage) Account(ctx context.Context, account ostiary.ID) (
 // Hours are the requests of a token in each of the last 168 hours, oldest first. The last one is
 // the hour that now lies in.
 func (u *Usage) Hours(ctx context.Context, token ostiary.ID, now time.Time) ([week]uint64, error) {
-	u.writing.Lock()
-	defer u.writing.Unlock()
-	var hours [week]uint64
-	oldest := hourOf(now) - week + 1
-	add := func(hour int64, n uint64) {
-		if i := hour - oldest; 0 <= i && i < week {
-			hours[i] += n
-		}
-	}
-	u.memory.hours(token, add)
-	return hours, u.file.hours(ctx, token, oldest, add)
+	hours, err := u.HoursOf(ctx, []ostiary.ID{token}, now)
+	return hours[token], err
 }
 
 // Forget removes what is remembered about an application of a token.
@@ -126,7 +121,7 @@ func (u *Usage) Forget(ctx context.Context, k ostiary.UseKey) error {
 	u.writing.Lock()
 	defer u.writing.Unlock()
 	u.memory.forget(k)
-	return u.file.forget(ctx, k, hourOf(time.Now()))
+	return u.file.forget(ctx, k, hourOf(u.opt.Now()))
 }
 
 // Close writes what is in memory, without pauses, and closes the file. Only the first call does.

@@ -58,7 +58,7 @@ func emailsAreUnique(w *world) {
 func membersAreKept(w *world) {
 	w.people()
 	ann := ostiary.Member{Account: 1, User: 1, Role: ostiary.Admin, Since: noon}
-	bob := ostiary.Member{Account: 1, User: 2, Role: ostiary.ReadOnly, Since: noon}
+	bob := ostiary.Member{Account: 1, User: 2, Role: ostiary.ReadOnly, Since: noon, InvitedBy: "/user/1"}
 	far := ostiary.Member{Account: 2, User: 1, Role: ostiary.Normal, Since: noon}
 	w.change(func(tx ostiary.Writer) error {
 		return errors.Join(tx.PutMember(far), tx.PutMember(bob), tx.PutMember(ann))
@@ -68,7 +68,7 @@ func membersAreKept(w *world) {
 		[]ostiary.Member{ann, bob})
 	w.same("memberships", read(w, func(r ostiary.Reader) ([]ostiary.Member, error) { return r.Memberships(1) }),
 		[]ostiary.Member{ann, far})
-	bob.Role = ostiary.Normal
+	bob.Role, bob.InvitedBy = ostiary.Normal, "operator:x"
 	gone := ostiary.Member{Account: 1, User: 1}
 	w.change(func(tx ostiary.Writer) error { return errors.Join(tx.PutMember(gone), tx.PutMember(bob)) })
 	w.same("members", read(w, func(r ostiary.Reader) ([]ostiary.Member, error) { return r.Members(1) }), []ostiary.Member{bob})
@@ -88,12 +88,13 @@ func invitationsAreKept(w *world) {
 	}))
 	w.same("head, which invitations lie outside of", w.head(), before)
 	link := func(h ostiary.Hash) (i ostiary.Invitation, err error) {
-		err = w.s.Update(w.Context(), func(tx ostiary.Writer) (err error) {
-			i, err = tx.Link(h)
+		err = w.s.View(w.Context(), func(r ostiary.Reader) (err error) {
+			i, err = r.Link(h)
 			return err
 		})
 		return i, err
 	}
+	missing(w, "a link of nothing", func(r ostiary.Reader) (ostiary.Invitation, error) { return r.Link(ostiary.Hash{9}) })
 	got, err := link(first)
 	w.ok(err)
 	w.same("by link", got, one)
@@ -183,6 +184,7 @@ func appsAreKept(w *world) {
 	c := ostiary.App{Account: 1, Token: 2, ID: 3, Name: "monitor", State: ostiary.Denied}
 	w.change(func(tx ostiary.Writer) error { return errors.Join(tx.PutApp(c), tx.PutApp(b), tx.PutApp(a)) })
 	w.same("app", read(w, func(r ostiary.Reader) (ostiary.App, error) { return r.App(1, 1, 1) }), a)
+	w.same("by id", read(w, func(r ostiary.Reader) (ostiary.App, error) { return r.AppByID(3) }), c)
 	w.same("by name", read(w, func(r ostiary.Reader) (ostiary.App, error) { return r.AppByName(1, 1, "Monitor") }), b)
 	w.same("of a token", read(w, func(r ostiary.Reader) ([]ostiary.App, error) { return r.Apps(1, 1) }), []ostiary.App{a, b})
 	w.same("of the account", read(w, func(r ostiary.Reader) ([]ostiary.App, error) { return r.AppsOf(1) }),
@@ -193,18 +195,41 @@ func appsAreKept(w *world) {
 			return out, err
 		})
 	}
+	waiting := func() []ostiary.App {
+		return read(w, func(r ostiary.Reader) ([]ostiary.App, error) { return r.AppsWaiting(1) })
+	}
+	w.same("those that wait", waiting(), []ostiary.App{b})
 	w.same("count of a token", count(1), [2]int{2, 1})
 	w.same("count of the account", count(0), [2]int{3, 1})
 	b.State = ostiary.Denied
 	w.change(func(tx ostiary.Writer) error { return errors.Join(tx.DropApp(a), tx.PutApp(b)) })
 	w.same("count after", count(1), [2]int{1, 0})
+	w.same("those that wait, after", waiting(), []ostiary.App(nil))
 	missing(w, "dropped", func(r ostiary.Reader) (ostiary.App, error) { return r.AppByName(1, 1, "monitor") })
+	missing(w, "dropped, by id", func(r ostiary.Reader) (ostiary.App, error) { return r.AppByID(1) })
 	last := w.changes()
 	w.same("the fact of a dropped record", last[len(last)-1].Facts[0].App,
 		&ostiary.AppFact{Account: 1, Token: 1, ID: 1, Name: "monitor", State: ostiary.Allowed, Gone: true})
 	w.fails("a name given twice", func(tx ostiary.Writer) error {
 		return tx.PutApp(ostiary.App{Account: 1, Token: 1, ID: 9, Name: "Monitor"})
 	})
+}
+
+func appsAreFoundByAPartOfTheirName(w *world) {
+	w.tokens()
+	w.change(func(tx ostiary.Writer) error {
+		return errors.Join(
+			tx.PutApp(ostiary.App{Account: 1, Token: 1, ID: 1, Name: "Terraform v0_1"}),
+			tx.PutApp(ostiary.App{Account: 1, Token: 1, ID: 2, Name: "terraform 100%"}),
+			tx.PutApp(ostiary.App{Account: 1, Token: 2, ID: 3, Name: `back\slash`}),
+			tx.PutApp(ostiary.App{Account: 2, Token: 3, ID: 4, Name: "Terraform"}))
+	})
+	for text, want := range map[string][]ostiary.ID{
+		"TERRA": {1}, "v0_1": {1}, "v0x1": nil, "0%": {1}, "%": {1}, "_": {1}, `K\S`: {2}, "": {1, 2}, "cron": nil,
+	} {
+		w.same("tokens with an application like "+text,
+			read(w, func(r ostiary.Reader) ([]ostiary.ID, error) { return r.TokensWithApp(1, text) }), want)
+	}
 }
 
 func accountsAreApart(w *world) {
@@ -231,6 +256,7 @@ func whatIsMissing(w *world) {
 	missing(w, "token", func(r ostiary.Reader) (ostiary.Token, error) { return r.Token(1, 1) })
 	missing(w, "token by id", func(r ostiary.Reader) (ostiary.Token, error) { return r.TokenByID(1) })
 	missing(w, "app", func(r ostiary.Reader) (ostiary.App, error) { return r.App(1, 1, 1) })
+	missing(w, "session", func(r ostiary.Reader) (ostiary.Session, error) { return r.Session(ostiary.Hash{}) })
 	w.same("accounts", read(w, ostiary.Reader.Accounts), []ostiary.Account(nil))
 	w.same("users", read(w, ostiary.Reader.Users), []ostiary.User(nil))
 	w.same("head", w.head(), ostiary.Head{})
@@ -240,7 +266,7 @@ func whatIsMissing(w *world) {
 }
 
 func idsAreNeverUsedTwice(w *world) {
-	kinds := []string{"account", "user", "invitation", "token", "secret", "app"}
+	kinds := []string{"account", "user", "invitation", "token", "secret", "app", "session"}
 	take := func() (out []ostiary.ID) {
 		w.ok(w.s.Update(w.Context(), func(tx ostiary.Writer) error {
 			out = nil
@@ -255,8 +281,8 @@ func idsAreNeverUsedTwice(w *world) {
 		}))
 		return out
 	}
-	w.same("first", take(), []ostiary.ID{1, 1, 1, 1, 1, 1})
-	w.same("second", take(), []ostiary.ID{2, 2, 2, 2, 2, 2})
+	w.same("first", take(), []ostiary.ID{1, 1, 1, 1, 1, 1, 1})
+	w.same("second", take(), []ostiary.ID{2, 2, 2, 2, 2, 2, 2})
 	err := w.s.Update(w.Context(), func(tx ostiary.Writer) error {
 		_, err := tx.NewID("nonsense")
 		return err

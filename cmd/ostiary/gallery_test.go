@@ -1,0 +1,72 @@
+package main
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestGalleryIsMadeInSeconds(t *testing.T) {
+	t.Parallel()
+	began := time.Now()
+	g, err := makeGallery(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if got := g.clock.Now(); !got.Equal(today) {
+		t.Errorf("its clock stands at %v, want %v", got, today)
+	}
+}
+
+func TestGalleryNamesEveryRecordOfItsAddresses(t *testing.T) {
+	t.Parallel()
+	g, err := makeGallery(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	for _, s := range (&hung{g: g}).states() {
+		if strings.ContainsAny(s.At, "{}") {
+			t.Errorf("%s: there is no record of that name: %s", s.Name, s.At)
+		}
+		if known[s.Name] || s.Sees == "" {
+			t.Errorf("%s: is there twice, or is not known by any text", s.Name)
+		}
+		known[s.Name] = true
+		if s.As != "nobody" && g.people[s.As] == 0 {
+			t.Errorf("%s: there is no %s", s.Name, s.As)
+		}
+	}
+}
+
+// Nobody is signed in without a password but in a gallery.
+func TestServerHasNoGallery(t *testing.T) {
+	t.Parallel()
+	r := startDemo(t, anyPort...)
+	unknown, _ := r.ask("", "", r.URL+"/nothing/as/alice")
+	for _, path := range []string{"/gallery", "/gallery.json", "/gallery/as/alice", "/gallery/as/alice?to=/"} {
+		res, err := http.DefaultTransport.RoundTrip(mustRequest(t, r.URL+path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != unknown || res.Header["Set-Cookie"] != nil {
+			t.Errorf("%s is answered with %d and %q, want %d like any unknown path, and no cookie",
+				path, res.StatusCode, res.Header["Set-Cookie"], unknown)
+		}
+	}
+}
+
+func mustRequest(t *testing.T, url string) *http.Request {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Accept", "text/html")
+	return req
+}

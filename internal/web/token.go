@@ -1,0 +1,222 @@
+package web
+
+import (
+	"math"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"ostiary"
+	"ostiary/internal/authority"
+)
+
+// appsOnPage is how many applications the page of one token shows at once.
+const appsOnPage = 100
+
+// tokenView is the page of one token.
+type tokenView struct {
+	tokenCard
+	From   int
+	Before string // address of the page of applications before; empty: none
+	After  string
+	Made   []authority.TokenView // live tokens that were made with it
+	Wrong  string                // about the name that was decided beforehand
+	Name   string                // as it was typed
+
+	Trying  int  // applications that still try a retired one
+	MayCopy bool // this person may make tokens
+	now     time.Time
+}
+
+// tokenCard is a token that the person may see, with all its applications. It may be on another of the
+// person's accounts, for an address that a colleague sent: then the page is about that one.
+func (v *visit) tokenCard(id ostiary.ID) (tokenCard, error) {
+	account, err := v.authority.FindToken(v.r.Context(), v.user.ID, id)
+	if err != nil {
+		return tokenCard{}, err
+	}
+	for _, s := range v.seats {
+		if s.Account.ID == account {
+			v.sitAt(s)
+		}
+	}
+	card, names, err := v.authority.Card(v.r.Context(), v.caller, id)
+	return tokenCard{Card: card, Names: names, Here: v.link("/tokens/" + id.String())}, err
+}
+
+// pathCard is the token that the path names.
+func (v *visit) pathCard() (tokenCard, error) {
+	id, err := v.pathID("token")
+	if err != nil {
+		return tokenCard{}, err
+	}
+	return v.tokenCard(id)
+}
+
+func tokenPage(v *visit) (reply, error) { return v.tokenScreen(nil) }
+
+// tokenScreen draws the page of a token, with what was wrong in the form for a name.
+func (v *visit) tokenScreen(wrong error) (reply, error) {
+	// Asked first: what happens meanwhile is told again, and not lost.
+	news, err := v.authority.News(v.r.Context(), v.caller, math.MaxInt64)
+	if err != nil {
+		return nil, err
+	}
+	card, err := v.pathCard()
+	if err != nil {
+		return nil, err
+	}
+	view := tokenView{tokenCard: card, Name: v.field("name"), MayCopy: v.newTokens().any(), now: v.now}
+	if view.Made, err = v.authority.Descendants(v.r.Context(), v.caller, card.ID); err != nil {
+		return nil, err
+	}
+	for _, app := range card.Apps {
+		if card.row(v.link, app).Tries {
+			view.Trying++
+		}
+	}
+	view.turnTo(v)
+	s := screen{template: "token", title: card.Title(), nav: "/tokens", live: true, revision: news.Revision}
+	if wrong != nil {
+		view.Wrong, s.status, _ = v.wrong(wrong)
+	}
+	s.data = &view
+	return s, nil
+}
+
+// turnTo chooses the applications of one page.
+func (t *tokenView) turnTo(v *visit) {
+	from, _ := strconv.Atoi(v.r.URL.Query().Get("from"))
+	t.From = max(0, min(from, len(t.Apps)-1))
+	path := "/tokens/" + t.ID.String() + "?from="
+	if t.From > 0 {
+		t.Before = v.link(path + strconv.Itoa(max(0, t.From-appsOnPage)))
+	}
+	last := min(t.From+appsOnPage, len(t.Apps))
+	if last < len(t.Apps) {
+		t.After = v.link(path + strconv.Itoa(last))
+	}
+}
+
+// Page are the applications that are shown.
+func (t *tokenView) Page(f *frame) (rows []piece) {
+	for _, app := range t.Apps[t.From:min(t.From+appsOnPage, len(t.Apps))] {
+		rows = append(rows, piece{f, t.row(f.Link, app)})
+	}
+	return rows
+}
+
+// First and Last are which applications are shown, counted from 1.
+func (t *tokenView) First() int { return t.From + 1 }
+func (t *tokenView) Last() int  { return min(t.From+appsOnPage, len(t.Apps)) }
+
+// Past says that a time has come.
+func (t *tokenView) Past(at time.Time) bool { return at.Before(t.now) }
+
+// By is how people read who did something.
+func (t *tokenView) By(by ostiary.By) string { return t.Names[by] }
+
+// Former is whose user token it was.
+func (t *tokenView) Former() string {
+	return t.Names[ostiary.Actor{User: t.FormerOwner}.By()]
+}
+
+// MadeWithName is the token that made it.
+func (t *tokenView) MadeWithName() string {
+	return t.Names[ostiary.Actor{Token: t.MadeWith}.By()]
+}
+
+// setToken changes what the form names.
+func setToken(v *visit) (reply, error) {
+	card, err := v.pathCard()
+	if err != nil {
+		return nil, err
+	}
+	p, err := v.readPatch()
+	if err != nil {
+		return nil, err
+	}
+	_, rev, err := v.authority.SetToken(v.r.Context(), v.caller, card.ID, p)
+	if err != nil {
+		return nil, err
+	}
+	return v.back("/tokens/"+card.ID.String(), rev, rev), nil
+}
+
+// readPatch reads what a form sets. A field that the form does not have stays as it is.
+func (v *visit) readPatch() (p authority.TokenPatch, err error) {
+	form := v.r.PostForm
+	if form.Has("privilege") {
+		role, err := ostiary.ParseRole(v.field("privilege"))
+		if err != nil {
+			return p, ostiary.RefuseField("privilege", "Choose a privilege.")
+		}
+		p.Privilege = &role
+	}
+	if form.Has("default_app_state") {
+		state, err := ostiary.ParseDefaultAppState(v.field("default_app_state"))
+		if err != nil {
+			return p, ostiary.RefuseField("default_app_state", "Choose a default app state.")
+		}
+		p.Default = &state
+	}
+	if form.Has("description") {
+		text := v.field("description")
+		p.Description = &text
+	}
+	return p, nil
+}
+
+// back goes to the page where the form stood, if that is the list or a token, else to the one given. It
+// tells there what was done.
+func (v *visit) back(otherwise string, first, last uint64) reply {
+	path, query := v.cameFrom(otherwise)
+	if last != 0 {
+		query.Set("done", doneAt(first, last))
+	}
+	if len(query) > 0 {
+		path += "?" + query.Encode()
+	}
+	return to(path)
+}
+
+// cameFrom is the list or the page of a token on which somebody pressed what led here. A form says it in a
+// field where a page that asks lies between; else the browser does.
+func (v *visit) cameFrom(otherwise string) (path string, query url.Values) {
+	for _, text := range []string{v.field("back"), v.r.Referer()} {
+		u, err := url.Parse(text)
+		if err != nil || text == "" || u.Host != "" && u.Host != v.r.Host {
+			continue
+		}
+		rest, isToken := strings.CutPrefix(u.Path, "/tokens/")
+		if _, err := ostiary.ParseID(rest); u.Path != "/tokens" && (!isToken || err != nil) {
+			continue
+		}
+		query = u.Query()
+		for _, spent := range []string{"done", "left", "chosen", "app"} {
+			query.Del(spent)
+		}
+		return u.Path, query
+	}
+	u, _ := url.Parse(v.link(otherwise))
+	return u.Path, u.Query()
+}
+
+// returnTo is cameFrom as an address.
+func (v *visit) returnTo(otherwise string) string {
+	path, query := v.cameFrom(otherwise)
+	if len(query) == 0 {
+		return path
+	}
+	return path + "?" + query.Encode()
+}
+
+// notOffered is why a page that asks for something is not drawn: it cannot be done, or not by this person.
+func (v *visit) notOffered(c tokenCard, what string) error {
+	if !c.Live() {
+		return ostiary.Refuse(ostiary.Conflict, "The token is retired. It can only be looked at.")
+	}
+	return ostiary.Refuse(ostiary.LowRole, "With the role "+v.seat.Role.Label()+" you cannot "+what+". Ask an admin of "+
+		v.seat.Account.Name+".")
+}

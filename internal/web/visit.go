@@ -1,0 +1,380 @@
+package web
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+	"time"
+
+	"ostiary"
+	"ostiary/internal/answer"
+	"ostiary/internal/authority"
+)
+
+// A visit is one request of a person on its way.
+type visit struct {
+	*Web
+	w       http.ResponseWriter
+	r       *http.Request
+	began   time.Time
+	now     time.Time
+	session ostiary.Session // of nobody: zero
+	user    ostiary.User
+	seats   []authority.Seat // the person's accounts
+	seat    authority.Seat   // the one that the page is about; zero: none
+	zone    *time.Location
+	caller  authority.Caller
+	event   answer.Event
+	status  int            // that the page has; zero: 200
+	reason  ostiary.Reason // why a form is drawn again, for the log
+	wrote   bool
+	noted   bool   // the log has the line of this visit
+	tag     string // of that line
+}
+
+// A handler answers one visit, by writing what it gives: a screen, or a place to go to.
+type handler func(*visit) (reply, error)
+
+// A reply is what a visit is answered with.
+type reply interface{ write(v *visit) error }
+
+// maxForm is how many bytes a form may have.
+const maxForm = 256 << 10
+
+func (web *Web) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	v := &visit{Web: web, w: w, r: r, began: time.Now(), now: web.opt.Now(), zone: time.UTC}
+	v.ask()
+	defer v.recovered()
+	out, err := v.run()
+	if err == nil {
+		err = out.write(v)
+	}
+	if err != nil {
+		v.refuse(err)
+		return
+	}
+	v.record(v.answered())
+}
+
+// answered is what the log is told of a page that was drawn. A form that is drawn again was refused.
+func (v *visit) answered() answer.Answer {
+	a := answer.Answer{Status: v.statusOr(http.StatusOK), Reason: ostiary.OK}
+	if a.Status >= http.StatusBadRequest {
+		a.Reason = max(v.reason, ostiary.Unavailable)
+	}
+	return a
+}
+
+// ask notes what the log is told of the request. Secrets that people paste into addresses are concealed.
+func (v *visit) ask() {
+	from := v.trusted.Caller(v.r.RemoteAddr, v.r.Header)
+	v.caller = authority.Caller{From: from, Agent: v.concealed(v.r.UserAgent())}
+	v.event = answer.Event{
+		Door: "page", Method: v.concealed(v.r.Method), Path: v.concealed(v.r.URL.EscapedPath()), Agent: v.caller.Agent,
+	}
+	if secret, ok := strings.CutPrefix(v.r.URL.Path, "/invite/"); ok && secret != "" {
+		v.event.Path = "/invite/…"
+	}
+	if from.IsValid() {
+		v.event.From = from.String()
+	}
+}
+
+// maxNoted is how much of a path or an agent is written down, in bytes.
+const maxNoted = 500
+
+func (v *visit) concealed(text string) string {
+	text = v.read.Conceal(text[:min(len(text), 2*maxNoted)], ostiary.SecretText{})
+	return text[:min(len(text), maxNoted)]
+}
+
+// run is the whole way of a request.
+func (v *visit) run() (reply, error) {
+	protect(v.w.Header())
+	found, ok := v.find()
+	if ok && found.file {
+		return found.do(v)
+	}
+	if !v.guard.isOurs(v.r, v.caller.From) {
+		return nil, errNotOurs
+	}
+	if !v.guard.canKeepCookies(v.r) {
+		return nil, errPlain
+	}
+	if !ok {
+		return nil, v.unserved()
+	}
+	if v.r.Method == http.MethodPost {
+		if err := v.readForm(); err != nil {
+			return nil, err
+		}
+	}
+	if err := v.whoIsIt(); err != nil {
+		return nil, err
+	}
+	if v.session.ID == 0 && !found.open {
+		return v.toLogin(), nil
+	}
+	if !found.open && !found.anywhere && v.seat.Account.ID == 0 {
+		return v.noSeat()
+	}
+	return found.do(v)
+}
+
+// noSeat is for a person who is on no account. A form was filled in on one, so it is not dropped silently.
+func (v *visit) noSeat() (reply, error) {
+	if v.r.Method == http.MethodPost {
+		return nil, errNoSeat
+	}
+	return to("/profile"), nil
+}
+
+// find looks the route up. The mux also fills in the ids of the path. A path that could be written shorter
+// is not ours: nothing is guessed, and nobody is sent on.
+func (v *visit) find() (route, bool) {
+	if path.Clean(v.r.URL.Path) != v.r.URL.Path {
+		return route{}, false
+	}
+	_, pattern := v.mux.Handler(v.r)
+	found, ok := v.handlers[pattern]
+	if !ok {
+		return found, false
+	}
+	// Only ServeHTTP of the mux sets the path's values; the handler there does nothing but end.
+	v.mux.ServeHTTP(discard{}, v.r)
+	return found, true
+}
+
+// discard swallows what a handler writes.
+type discard struct{}
+
+func (discard) Header() http.Header         { return http.Header{} }
+func (discard) Write(b []byte) (int, error) { return len(b), nil }
+func (discard) WriteHeader(int)             {}
+
+// unserved tells a path that is not there from a method that it does not have.
+func (v *visit) unserved() error {
+	var allow []string
+	for _, methods := range [][]string{{http.MethodGet, http.MethodHead}, {http.MethodPost}} {
+		other := v.r.Clone(v.r.Context())
+		other.Method = methods[0]
+		if _, pattern := v.mux.Handler(other); v.handlers[pattern].do != nil {
+			allow = append(allow, methods...)
+		}
+	}
+	if len(allow) == 0 || path.Clean(v.r.URL.Path) != v.r.URL.Path {
+		return &ostiary.Refusal{Reason: ostiary.NoRoute}
+	}
+	v.w.Header().Set("Allow", strings.Join(allow, ", "))
+	return &ostiary.Refusal{Reason: ostiary.WrongMethod}
+}
+
+// readForm reads what a page of ours sent. A page of another site is refused before anything else.
+func (v *visit) readForm() error {
+	if err := v.guard.comesFromUs(v.r); err != nil {
+		return &ostiary.Refusal{
+			Reason: ostiary.CrossSite,
+			Say:    "The form was not sent by a page of Ostiary. Open the page again, and repeat it there.", Cause: err,
+		}
+	}
+	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxForm)
+	err := v.r.ParseForm()
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return ostiary.Refuse(ostiary.TooLarge, "The form is larger than a form of Ostiary can be.")
+	}
+	if err != nil {
+		return ostiary.Refuse(ostiary.BadValue, "The form cannot be read.")
+	}
+	return nil
+}
+
+// whoIsIt finds the person of the session's cookie, and the account that the page is about.
+func (v *visit) whoIsIt() error {
+	cookie := v.sessionSecret()
+	if cookie.Reveal() == "" {
+		return nil
+	}
+	find := v.login.Session
+	if v.isByItself() {
+		find = v.login.Look
+	}
+	session, err := find(v.r.Context(), cookie)
+	if isUnavailable(err) {
+		return err
+	}
+	if err != nil {
+		v.setCookie(sessionCookie, "", 0)
+		return nil
+	}
+	user, seats, err := v.authority.Seats(v.r.Context(), session.User)
+	if isUnavailable(err) {
+		return err
+	}
+	if err != nil {
+		return nil // disabled since: nobody is signed in
+	}
+	v.session, v.user, v.seats = session, user, seats
+	v.caller.User = user.ID
+	return v.chooseAccount()
+}
+
+// isByItself says whether a page asks, and no person: the stream of news, and the page that is drawn anew
+// because of it. An open page keeps nobody signed in.
+func (v *visit) isByItself() bool {
+	return v.r.URL.Path == "/live" || v.r.Method != http.MethodPost && v.r.Header.Get("Ostiary-Look") != ""
+}
+
+// chooseAccount: the one that the address or the form names, else the one looked at last, else the first.
+// A form stands on a page about one account, and is sent to an address that names it.
+func (v *visit) chooseAccount() error {
+	named := v.r.URL.Query().Get("account")
+	if v.r.Method == http.MethodPost && named == "" {
+		named = v.field("account")
+	}
+	if named == "" {
+		v.sit(v.cookie(accountCookie))
+		return nil
+	}
+	if !v.sit(named) {
+		return errNoSeat
+	}
+	if v.cookie(accountCookie) != named {
+		v.setCookie(accountCookie, named, aYear)
+	}
+	return nil
+}
+
+func (v *visit) sit(id string) (found bool) {
+	if len(v.seats) == 0 {
+		return false
+	}
+	chosen := v.seats[0]
+	for _, s := range v.seats {
+		if s.Account.ID.String() == id {
+			chosen, found = s, true
+		}
+	}
+	v.sitAt(chosen)
+	return found
+}
+
+func (v *visit) sitAt(s authority.Seat) {
+	v.seat = s
+	v.caller.Account, v.event.Account = s.Account.ID, s.Account.ID
+	v.zone = zoneOf(s.Account)
+}
+
+func zoneOf(a ostiary.Account) *time.Location {
+	if zone, err := time.LoadLocation(a.Timezone); err == nil {
+		return zone
+	}
+	return time.UTC
+}
+
+// field is a value of the form, or of the address where there is no form. Values of a form never come
+// from the address.
+func (v *visit) field(name string) string {
+	if v.r.Method == http.MethodPost {
+		return strings.TrimSpace(v.r.PostForm.Get(name))
+	}
+	return strings.TrimSpace(v.r.URL.Query().Get(name))
+}
+
+// pathID reads an id of the path. What is no id names nothing, and is hidden like it.
+func (v *visit) pathID(name string) (ostiary.ID, error) {
+	id, err := ostiary.ParseID(v.r.PathValue(name))
+	if err != nil {
+		return 0, ostiary.ErrNotFound
+	}
+	return id, nil
+}
+
+// toLogin asks who it is, and comes back to the page that was asked for.
+func (v *visit) toLogin() reply {
+	q, asked := url.Values{}, v.r.URL.RequestURI()
+	if v.r.Method != http.MethodPost && v.r.URL.Path != "/" && !v.holdsSecret(asked) {
+		q.Set("next", asked)
+	}
+	if v.sessionSecret().Reveal() != "" {
+		q.Set("ended", "1")
+	}
+	if len(q) == 0 {
+		return to("/login")
+	}
+	return to("/login?" + q.Encode())
+}
+
+// to is a reply that goes on to another page of ours.
+type to string
+
+func (t to) write(v *visit) error {
+	v.status = http.StatusSeeOther
+	v.w.Header().Set("Location", string(t))
+	v.w.WriteHeader(http.StatusSeeOther)
+	return nil
+}
+
+func (v *visit) statusOr(status int) int {
+	if v.status != 0 {
+		return v.status
+	}
+	return status
+}
+
+// record writes the line of this visit, once.
+func (v *visit) record(a answer.Answer) (tag string) {
+	if !v.noted {
+		v.event.Answer, v.event.Took = a, time.Since(v.began)
+		v.noted, v.tag = true, v.log.Record(&v.event)
+	}
+	return v.tag
+}
+
+// recovered answers a panic like our own trouble. An answer that was begun is broken off.
+func (v *visit) recovered() {
+	trouble := recover()
+	if trouble == nil {
+		return
+	}
+	if trouble == http.ErrAbortHandler {
+		panic(trouble)
+	}
+	if v.wrote {
+		v.event.Err = answer.Panicked(trouble)
+		v.record(v.answers.Error(v.event.Err))
+		panic(http.ErrAbortHandler)
+	}
+	v.refuse(answer.Panicked(trouble))
+}
+
+// isUnavailable tells our own trouble from an answer: that something is not there, or may not be.
+func isUnavailable(err error) bool {
+	var refusal *ostiary.Refusal
+	if err == nil || errors.Is(err, ostiary.ErrNotFound) {
+		return false
+	}
+	return !errors.As(err, &refusal) || refusal.Reason == ostiary.Unavailable
+}
+
+// A file is what is sent as it is.
+type file struct {
+	kind string
+	text []byte
+	kept string // Cache-Control
+}
+
+func (f file) write(v *visit) error {
+	h := v.w.Header()
+	h.Set("Content-Type", f.kind)
+	h.Set("Cache-Control", f.kept)
+	v.wrote = true
+	_, err := v.w.Write(f.text)
+	if err != nil && !errors.Is(err, io.ErrClosedPipe) {
+		v.event.Err = err
+	}
+	return nil
+}
