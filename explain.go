@@ -47,7 +47,8 @@ func explain(f *Facts, q *Question, say func(Role) string) []Explained {
 		{Words: explainLife(t, q.At), refuses: t.Retired || Expired(t, q.At)},
 	}
 	if reason := CheckAppName(q.App); reason != OK {
-		return append(all, Explained{Words: fmt.Sprintf("The application name is not valid: %s.", reason), refuses: true})
+		words := fmt.Sprintf("The application name is not valid: %s.", reason)
+		return append(all, Explained{Words: words, refuses: true})
 	}
 	all = append(all, Explained{Words: explainApp(f, q.App), refuses: AnswerApp(f.App.State, t.Default) != OK})
 	if len(t.Networks) > 0 {

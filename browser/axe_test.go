@@ -71,7 +71,8 @@ func (i inspector) finds(rules ...string) []string {
 		names, _ := json.Marshal(rules)
 		only = fmt.Sprintf(`runOnly: {type: "rule", values: %s},`, names)
 	}
-	text := i.run(`axe.run(document, {` + only + ` resultTypes: ["violations"]}).then(r => r.violations.map(v =>
+	options := `{` + only + ` resultTypes: ["violations"], preload: false}`
+	text := i.run(`axe.run(document, ` + options + `).then(r => r.violations.map(v =>
 		v.id + ": " + v.help + "\n" + v.nodes.slice(0, 4).map(n => "    " + n.html.slice(0, 160) + "\n      " +
 		[...n.any, ...n.all, ...n.none].map(c => c.message).join("; ")).join("\n")))`)
 	var found []string
@@ -103,10 +104,11 @@ const escapes = `(() => {
 			}
 			if (!e.matches("a, button, select, input, summary")) return;
 			const lines = [...e.getClientRects()];
+			const meet = (p, q) => Math.min(p.right, q.right) - Math.max(p.left, q.left) > 1 &&
+				Math.min(p.bottom, q.bottom) - Math.max(p.top, q.top) > 1;
 			for (const c of controls.slice(-20)) {
-				if (!c.e.contains(e) && c.lines.some(p => lines.some(q =>
-					Math.min(p.right, q.right) - Math.max(p.left, q.left) > 1 &&
-					Math.min(p.bottom, q.bottom) - Math.max(p.top, q.top) > 1))) out.push(name(e) + " lies on " + name(c.e));
+				if (c.e.contains(e) || !c.lines.some(p => lines.some(q => meet(p, q)))) continue;
+				out.push(name(e) + " lies on " + name(c.e));
 			}
 			controls.push({e, lines});
 		});
@@ -119,5 +121,22 @@ func (p *Person) StaysInside() {
 	p.t.Helper()
 	if out := strings.TrimSpace(evaluate[string](p, escapes)); out != "" {
 		p.t.Errorf("%s at %s: the layout is broken:\n%s", p.name, p.URL(), out)
+	}
+}
+
+// StaysPut fails where something on the page jumped as it was loaded. A page that is drawn while its end is
+// still on the way may shift by a hundredth of what a person would notice.
+func (p *Person) StaysPut() {
+	p.t.Helper()
+	jumped := evaluate[[]string](p, `new Promise(done => {
+		const out = [];
+		new PerformanceObserver(all => all.getEntries().forEach(e => {
+			if (e.hadRecentInput || e.value < 0.01) return;
+			out.push(...e.sources.map(s => e.value + " " + (s.node?.outerHTML ?? "").slice(0, 120)));
+		})).observe({type: "layout-shift", buffered: true});
+		setTimeout(done, 50, out);
+	})`)
+	if len(jumped) > 0 {
+		p.t.Errorf("%s at %s: things jump as the page loads:\n%s", p.name, p.URL(), strings.Join(jumped, "\n"))
 	}
 }

@@ -3,6 +3,7 @@ package browser_test
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -84,9 +85,6 @@ func TestEveryPageInEveryStateIsForEverybody(t *testing.T) {
 	t.Parallel()
 	needAxe(t)
 	s := gallery(t)
-	if *update {
-		clearPictures(t)
-	}
 	for _, st := range s.states() {
 		t.Run(st.Name, func(t *testing.T) {
 			t.Parallel()
@@ -97,37 +95,97 @@ func TestEveryPageInEveryStateIsForEverybody(t *testing.T) {
 			if want := max(st.Status, http.StatusOK); p.Status() != want {
 				t.Errorf("the page is answered with %d, want %d", p.Status(), want)
 			}
-			look := p.inspect()
-			for _, v := range views {
-				p.Resize(v.width, v.height)
-				p.Prefers(v.scheme)
-				if found := look.finds(v.rules...); len(found) > 0 {
-					t.Errorf("%d pixels, %s: axe-core finds\n%s", v.width, v.scheme, strings.Join(found, "\n"))
-				}
-				if v.rules == nil {
-					p.StaysInside()
-				}
-				if *update {
-					p.savePicture(fmt.Sprintf("%s-%d-%s", st.Name, v.width, v.scheme))
-				}
-			}
+			p.isForEverybody(st.Name)
 		})
+	}
+	t.Run("error-other-host", func(t *testing.T) {
+		t.Parallel()
+		_, port, _ := strings.Cut(strings.TrimPrefix(s.URL, "http://"), ":")
+		p := (&server{t: t, URL: "http://elsewhere.example.com:" + port}).person("somebody")
+		p.Excuse("the server responded with a status of 421", coopOnPlainHTTP)
+		p.Open("/tokens")
+		if p.Status() != http.StatusMisdirectedRequest {
+			t.Errorf("under another name the server answers %d, want 421", p.Status())
+		}
+		p.isForEverybody("error-other-host")
+	})
+}
+
+// coopOnPlainHTTP is what the browser says of a header that it heeds under https and on this machine alone.
+const coopOnPlainHTTP = "The Cross-Origin-Opener-Policy header has been ignored"
+
+// between are widths that have no picture: a wide window, one at double size, and a tablet.
+var between = []int64{1600, 640, 800}
+
+// isForEverybody looks at a page in every view.
+func (p *Person) isForEverybody(name string) {
+	p.t.Helper()
+	p.StaysPut()
+	look := p.inspect()
+	for _, v := range views {
+		p.Resize(v.width, v.height)
+		p.Prefers(v.scheme)
+		if found := look.finds(v.rules...); len(found) > 0 {
+			p.t.Errorf("%d pixels, %s: axe-core finds\n%s", v.width, v.scheme, strings.Join(found, "\n"))
+		}
+		if v.rules == nil {
+			p.StaysInside()
+		}
+		if *update {
+			p.savePicture(fmt.Sprintf("%s-%d-%s", name, v.width, v.scheme))
+		}
+	}
+	for _, width := range between {
+		p.Resize(width, 900)
+		p.StaysInside()
 	}
 }
 
-// clearPictures removes those of states that may be no more.
-func clearPictures(t *testing.T) {
-	t.Helper()
-	if err := os.MkdirAll(picturesFolder, 0o755); err != nil {
+func TestEveryPageOnPlainHTTPSaysWhatToSet(t *testing.T) {
+	t.Parallel()
+	needAxe(t)
+	address := freeAddress(t)
+	_, port, _ := strings.Cut(address, ":")
+	home := "http://tokens.example.com:" + port
+	s := demo(t, "--listen", address, "--public-url", home)
+	p := (&server{t: t, URL: home}).person("somebody")
+	p.Excuse("the server responded with a status of 4", coopOnPlainHTTP)
+	p.Open("/login")
+	p.Sees("--public-url https://", "--tls-cert", "--tls-key")
+	p.HasNot("textbox", "")
+	p.isForEverybody("error-plain-http")
+
+	// On this machine nobody listens.
+	(&server{t: t, URL: "http://" + address, Users: s.Users}).signsIn("alice")
+}
+
+func TestEveryPageSaysWhenNoChangeCanBeMade(t *testing.T) {
+	t.Parallel()
+	needAxe(t)
+	s := demo(t)
+	_, secret := s.token("bob@example.com")
+	s.answers(get("report-maker", secret), 401)
+	bob := s.signsIn("bob")
+	if err := os.Rename(filepath.Join(s.Data, "ostiary.db"), filepath.Join(s.Data, "away.db")); err != nil {
 		t.Fatal(err)
 	}
-	old, err := filepath.Glob(filepath.Join(picturesFolder, "*-*-*.png"))
+	bob.Excuse("the server responded with a status of 503")
+	bob.Click("button", "Allow report-maker")
+	bob.Sees("does not work at the moment")
+	if bob.Status() != http.StatusServiceUnavailable {
+		t.Errorf("a change that cannot be made is answered with %d, want 503", bob.Status())
+	}
+	bob.isForEverybody("error-no-changes")
+	s.answers(get("report-maker", secret), 401)
+}
+
+// freeAddress is one that nobody listens at, for a server that must know its port beforehand.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range old {
-		if err := os.Remove(path); err != nil {
-			t.Fatal(err)
-		}
-	}
+	defer l.Close()
+	return l.Addr().String()
 }

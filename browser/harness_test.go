@@ -97,6 +97,29 @@ func TestPersonWithoutScriptsRunsNone(t *testing.T) {
 	p.mu.Unlock()
 }
 
+func TestInspectorFindsWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	needAxe(t)
+	s := &server{t: t, URL: serve(t)}
+	p := s.person("somebody")
+	p.Open("/poor")
+	found := strings.Join(p.inspect().finds(), "\n")
+	for _, rule := range []string{"button-name", "color-contrast", "html-has-lang"} {
+		if !strings.Contains(found, rule) {
+			t.Errorf("axe-core does not find %s:\n%s", rule, found)
+		}
+	}
+	if found := p.inspect().finds("color-contrast"); len(found) != 1 {
+		t.Errorf("of contrast alone it finds %q", found)
+	}
+	out := evaluate[string](p, escapes)
+	for _, wrong := range []string{"outside its card: <div", "outside the window: <div", "lies on <a href"} {
+		if !strings.Contains(out, wrong) {
+			t.Errorf("the layout's faults are\n%s\nwant %q", out, wrong)
+		}
+	}
+}
+
 func serve(t *testing.T) string {
 	t.Helper()
 	mux := http.NewServeMux()
@@ -107,6 +130,12 @@ func serve(t *testing.T) string {
 		w.Header().Set("Content-Security-Policy", "style-src 'none'")
 		fmt.Fprint(w, `<p style="color:red">Red</p><img src="/missing" alt=""><script>alert("hello"); oh.no</script>
 			<script>throw new Error("oh no")</script>`)
+	})
+	mux.HandleFunc("GET /poor", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `<!doctype html><title>Poor</title><h1>Poor</h1><button></button>
+			<p style="color:#bbb">faint</p><article style="width:200px"><div style="width:3000px">wide</div>
+			<a href="/linked">A link</a>
+			<button style="margin-left:-40px">Over it</button></article>`)
 	})
 	mux.HandleFunc("POST /sent", func(w http.ResponseWriter, r *http.Request) {
 		r.ParseForm()

@@ -4,6 +4,7 @@ package browser_test
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -32,10 +33,24 @@ func TestMain(m *testing.M) {
 		fmt.Fprintf(os.Stderr, "building the program: %v\n%s", err, out)
 		os.Exit(1)
 	}
+	if *update {
+		clearPictures()
+	}
 	code := m.Run()
 	closeChromium()
 	os.RemoveAll(dir)
 	os.Exit(code)
+}
+
+// clearPictures removes all: some may be of states that are no more.
+func clearPictures() {
+	old, err := filepath.Glob(filepath.Join(picturesFolder, "*-*-*.png"))
+	for _, path := range old {
+		err = errors.Join(err, os.Remove(path))
+	}
+	if err = errors.Join(err, os.MkdirAll(picturesFolder, 0o755)); err != nil {
+		panic(err)
+	}
 }
 
 // chromium starts one browser for all tests; every person has a profile of their own in it.
@@ -44,10 +59,13 @@ var chromium = sync.OnceValues(func() (context.Context, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, stop := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:],
+	usual := chromedp.DefaultExecAllocatorOptions[:]
+	all, stop := chromedp.NewExecAllocator(context.Background(), append(usual,
 		chromedp.ExecPath(path), chromedp.Flag("headless", "new"), chromedp.Flag("no-sandbox", true),
 		chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("lang", "en-GB"), chromedp.Flag("font-render-hinting", "none"))...)
+		chromedp.Flag("lang", "en-GB"),
+		chromedp.Flag("host-resolver-rules", "MAP *.example.com 127.0.0.1"),
+		chromedp.Flag("font-render-hinting", "none"))...)
 	ctx, quit := chromedp.NewContext(all)
 	closers = append(closers, quit, stop)
 	return ctx, chromedp.Do(ctx)

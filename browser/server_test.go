@@ -65,7 +65,8 @@ var listed = regexp.MustCompile(`listed at (\S+)/gallery\n`)
 // start starts the program for one test, and gives what it prints and logs.
 func start(t *testing.T, args ...string) (io.Reader, *record) {
 	t.Helper()
-	cmd := exec.Command(program, append(args, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")...)
+	anyPort := []string{args[0], "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"}
+	cmd := exec.Command(program, append(anyPort, args[1:]...)...)
 	cmd.Dir = t.TempDir()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	log := &record{}

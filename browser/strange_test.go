@@ -18,20 +18,20 @@ import (
 func TestStrangeNamesDoNothing(t *testing.T) {
 	t.Parallel()
 	s := gallery(t)
-	alice := s.person("Alice")
-	alice.goes(s.state("tokens-strange"))
-	names := strings.Count(alice.read(), "\n")
+	sam := s.person("Sam")
+	sam.goes(s.state("tokens-strange"))
+	names := strings.Count(sam.read(), "\n")
 	if names < 200 {
 		t.Errorf("there are only %d lines of text", names)
 	}
-	pages := []string{alice.URL(), "/team", "/audit", "/profile", "/why"}
-	pages = append(pages, alice.addresses("/tokens/", "/why?")...)
+	pages := []string{sam.URL(), "/team", "/audit", "/profile", "/why"}
+	pages = append(pages, sam.addresses("/tokens/", "/why?")...)
 	for _, width := range []int64{1280, 380} {
-		alice.Resize(width, 800)
+		sam.Resize(width, 800)
 		for _, page := range pages {
-			alice.Open(page)
-			alice.StaysInside()
-			if evaluate[string](alice, `typeof strangeNames`) != "undefined" {
+			sam.Open(page)
+			sam.StaysInside()
+			if evaluate[string](sam, `typeof strangeNames`) != "undefined" {
 				t.Fatalf("a script ran on %s", page)
 			}
 		}
@@ -78,9 +78,9 @@ func (p *Person) addresses(beginnings ...string) []string {
 func TestDownloadedCellsAreNoFormulas(t *testing.T) {
 	t.Parallel()
 	s := gallery(t)
-	alice := s.person("Alice")
-	alice.goes(s.state("tokens-strange"))
-	text := alice.download("/audit.csv")
+	sam := s.person("Sam")
+	sam.goes(s.state("tokens-strange"))
+	text := sam.download("/audit.csv")
 	rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()
 	if err != nil {
 		t.Fatalf("the download is no CSV: %v", err)

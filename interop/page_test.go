@@ -49,7 +49,8 @@ func withPages(t *testing.T) (b *browser, s *server, plain string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.client = http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	b.client = http.Client{Jar: jar}
+	b.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	b.client.Transport = &http.Transport{
 		ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: pagesName},
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -166,8 +167,9 @@ func TestPagesWorkBehindNginx(t *testing.T) {
 	if res := b.post("/apps", "one", "allowed."+value); res.StatusCode != 303 {
 		t.Errorf("to allow it: %d\n%s", res.StatusCode, body(t, res))
 	}
-	if res := send(t, "GET", s.URL+"/v2/user/current", s.secret("bob@example.com"), "grafana-sync"); res.StatusCode != 200 {
-		t.Errorf("after Allow: %d, want 200", res.StatusCode)
+	let := send(t, "GET", s.URL+"/v2/user/current", s.secret("bob@example.com"), "grafana-sync")
+	if let.StatusCode != 200 {
+		t.Errorf("after Allow: %d, want 200", let.StatusCode)
 	}
 
 	refusesStrangers(t, b, plain)

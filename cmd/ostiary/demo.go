@@ -184,8 +184,8 @@ and is refused:
 
   %s
 
-Its name waits for approval. Sign in as bob: it is on the page already, and appears there by itself while
-the page is open. Allow it there, or here:
+Its name waits for approval. It is on bob's page, where it turns up by itself while the page is open.
+Allow it there, or here:
 
   %s app allow --data %s %s my-script
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -17,6 +19,10 @@ func serveGallery(cmd *cobra.Command, cfg *config.Config) (err error) {
 	if cmd.Flags().Changed("data") {
 		return wrongUsage("--gallery makes records of its own; leave --data out")
 	}
+	if !isOwnMachine(cfg.Listen) {
+		return wrongUsage("--gallery signs in whoever asks: it listens on this machine alone, not at %s", cfg.Listen)
+	}
+	cfg.Mark, cfg.AcceptRollback = "", false // they are of real records
 	ctx, stop := untilOrphaned(cmd.Context())
 	defer stop()
 	if cfg.Data, err = os.MkdirTemp("", "ostiary-gallery-"); err != nil {
@@ -41,4 +47,14 @@ func serveGallery(cmd *cobra.Command, cfg *config.Config) (err error) {
 	fmt.Fprintf(cmd.ErrOrStderr(), "This is a gallery: made-up records, in which everybody may be anybody. "+
 		"Every page in every state is listed at %s/gallery\n", n.URL())
 	return n.serveUntil(ctx)
+}
+
+// isOwnMachine says whether nobody on another machine comes to an address.
+func isOwnMachine(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	a, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && a.Unmap().IsLoopback()
 }

@@ -14,7 +14,7 @@ func (g *gallery) strangeNames() {
 	g.at("2026-04-02 09:00")
 	name := `<script>strangeNames=1</script>{{.}}"&amp;'`
 	g.account("strange_names", name, "Asia/Kathmandu", `</title><b>bold</b>`)
-	g.beginsWith("Sam")
+	g.person("Sam", "Smith", ostiary.Admin)
 	for i, name := range []string{
 		`"><img src=x onerror=strangeNames=1>`, "משה כהן", "عبد الرحمن بن محمد",
 		strings.Repeat("Wolfeschlegelsteinhausen", 4), "=HYPERLINK(\"http://192.0.2.1\")",
@@ -23,11 +23,11 @@ func (g *gallery) strangeNames() {
 		g.strangePerson(fmt.Sprintf("strange%d", i), name)
 	}
 	for i, text := range strangeTexts() {
-		g.accountToken("Alice", text, ostiary.ReadOnly, ostiary.Pending)
+		g.accountToken("Sam", text, ostiary.ReadOnly, ostiary.Pending)
 		for n, app := range strangeApps(i) {
 			g.asks(habit{text, app, "GET /v2/" + app}, 1)
 			if n%3 != 0 {
-				g.decides("Alice", text, app, []ostiary.AppState{ostiary.Allowed, ostiary.Denied}[n%2])
+				g.decides("Sam", text, app, []ostiary.AppState{ostiary.Allowed, ostiary.Denied}[n%2])
 			}
 		}
 	}

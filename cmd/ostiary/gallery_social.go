@@ -30,19 +30,45 @@ func (g *gallery) socialNetworks() {
 // socialTokens are those that were there from the beginning.
 func (g *gallery) socialTokens() {
 	g.at("2026-01-12 09:20")
-	g.accountToken("Alice", "Infrastructure", ostiary.Normal, ostiary.Pending)
+	g.accountToken("Alice", "Fleet", ostiary.ReadOnly, ostiary.Pending)
+	g.userToken("Alice", "", ostiary.ReadOnly, ostiary.Pending)
 	g.userToken("Alice", "Alice’s laptop", ostiary.Admin, ostiary.Allow)
 	g.at("2026-01-14 15:02")
-	g.userToken("Bob", "Dashboards", ostiary.Admin, ostiary.Pending)
 	g.userToken("Bob", "Old scripts", ostiary.Normal, ostiary.Pending)
-	g.at("2026-01-20 11:40")
-	g.accountToken("Bob", "Nightly export", ostiary.ReadOnly, ostiary.Deny)
-	networks := []netip.Prefix{netip.MustParsePrefix("10.20.0.0/16"), netip.MustParsePrefix("2001:db8:20::/48")}
-	g.changes("Bob", "Nightly export", authority.TokenPatch{Networks: &networks})
 	g.userToken("Carol", "Weekly report", ostiary.Normal, ostiary.Pending)
 	g.userToken("Dan", "On-call pager", ostiary.Normal, ostiary.Pending)
 	g.userToken("Frank", "Brokers", ostiary.Normal, ostiary.Pending)
 	g.userToken("Frank", "Frank’s notebook", ostiary.Normal, ostiary.Allow)
+	g.at("2026-01-15 10:00")
+	g.accountToken("Alice", "Terraform", ostiary.Admin, ostiary.Pending)
+	g.expires("Terraform", time.Date(2026, time.May, 1, 4, 0, 0, 0, time.UTC))
+	g.accountToken("Alice", "Contractors", ostiary.ReadOnly, ostiary.Pending)
+	g.expires("Contractors", time.Date(2026, time.March, 31, 22, 0, 0, 0, time.UTC))
+	g.madeWith("Terraform", "Probe west", "Probe east")
+	g.at("2026-01-20 11:40")
+	g.accountToken("Bob", "Nightly export", ostiary.ReadOnly, ostiary.Deny)
+	networks := []netip.Prefix{netip.MustParsePrefix("10.20.0.0/16"), netip.MustParsePrefix("2001:db8:20::/48")}
+	g.changes("Bob", "Nightly export", authority.TokenPatch{Networks: &networks})
+	g.userToken("Bob", "Dashboards", ostiary.Admin, ostiary.Pending)
+	g.at("2026-01-22 16:05")
+	g.accountToken("Alice", "Infrastructure", ostiary.Normal, ostiary.Pending)
+}
+
+func (g *gallery) expires(token string, on time.Time) {
+	g.changes("Alice", token, authority.TokenPatch{ExpiresOn: &on})
+}
+
+// madeWith makes account tokens with a token, as a program does.
+func (g *gallery) madeWith(token string, descriptions ...string) {
+	for _, description := range descriptions {
+		g.clock.on(time.Second)
+		g.token(authority.Caller{
+			Token: g.tokens[token].id, Account: g.on,
+			From: netip.MustParseAddr("10.20.0.31"), Agent: "Go-http-client/2.0",
+		}, authority.NewToken{
+			Kind: ostiary.AccountToken, Privilege: ostiary.ReadOnly, Default: ostiary.Allow, Description: description,
+		})
+	}
 }
 
 // socialWinter: Bob is no admin any more, Frank leaves, and what he made is kept.
@@ -87,25 +113,9 @@ func (g *gallery) socialSpring() {
 	g.at("2026-03-09 14:30")
 	g.decides("Alice", "Infrastructure", "old-cron", ostiary.Denied)
 	g.at("2026-03-10 10:00")
-	g.accountToken("Erin", "Terraform", ostiary.Admin, ostiary.Pending)
-	expires := g.clock.Now().Add(52 * 24 * time.Hour)
-	g.changes("Erin", "Terraform", authority.TokenPatch{ExpiresOn: &expires})
 	g.decides("Erin", "Terraform", "terraform-ci", ostiary.Allowed)
-	g.accountToken("Erin", "Contractors", ostiary.ReadOnly, ostiary.Pending)
-	expires = g.clock.Now().Add(21 * 24 * time.Hour)
-	g.changes("Erin", "Contractors", authority.TokenPatch{ExpiresOn: &expires})
 	g.asks(habit{"Contractors", "audit-firm", look}, 3)
 	g.decides("Erin", "Contractors", "audit-firm", ostiary.Allowed)
-	maker := authority.Caller{
-		Token: g.tokens["Terraform"].id, Account: g.on,
-		From: netip.MustParseAddr("10.20.0.31"), Agent: "Go-http-client/2.0",
-	}
-	for _, made := range []string{"Probe west", "Probe east"} {
-		g.clock.on(time.Second)
-		g.token(maker, authority.NewToken{
-			Kind: ostiary.AccountToken, Privilege: ostiary.ReadOnly, Default: ostiary.Allow, Description: made,
-		})
-	}
 	g.at("2026-03-10 12:00")
 	g.asks(habit{"Probe west", "probe", look}, 1)
 	g.at("2026-03-15 17:45")
@@ -118,8 +128,6 @@ func (g *gallery) socialSpring() {
 	g.at("2026-04-02 11:20")
 	g.decides("Bob", "Dashboards", "grafana", ostiary.Allowed)
 	g.userToken("Bob", "Bob’s laptop", ostiary.Normal, ostiary.Allow)
-	g.userToken("Alice", "", ostiary.ReadOnly, ostiary.Pending)
-	g.accountToken("Alice", "Fleet", ostiary.ReadOnly, ostiary.Pending)
 	for i := range 36 {
 		state := ostiary.Allowed
 		if i%12 == 7 {

@@ -87,7 +87,7 @@ func tokensStates() []state {
 		},
 		{Name: "tokens-cap", As: "Alice", At: "/tokens" + flooded, Sees: "scan-0693"},
 		{Name: "tokens-large", As: "Alice", At: "/tokens" + estate, Sees: "Service 0999"},
-		{Name: "tokens-strange", As: "Alice", At: "/tokens" + strange, Sees: "DROP TABLE"},
+		{Name: "tokens-strange", As: "Sam", At: "/tokens" + strange, Sees: "DROP TABLE"},
 		{
 			Name: "tokens-app", As: "Alice", At: "/tokens" + social + "&app={app Infrastructure/Terraform v0.11.0}",
 			Sees: "Terraform v0.11.0",
@@ -132,8 +132,8 @@ func newTokenStates() []state {
 	form := "/tokens/new" + workshop
 	fill := []string{"type Description: Workbench", "press Make the token"}
 	return []state{
-		{Name: "new-user-token", As: "Alice", At: form + "&kind=user", Sees: "Whose is it?"},
-		{Name: "new-account-token", As: "Alice", At: form + "&kind=account", Sees: "Whose is it?"},
+		{Name: "new-user-token", As: "Alice", At: form + "&kind=user", Sees: "New User Token"},
+		{Name: "new-account-token", As: "Alice", At: form + "&kind=account", Sees: "New Account Token"},
 		{
 			Name: "new-token-like", As: "Alice", At: "/tokens/new" + social + "&like={token Infrastructure}",
 			Sees: "Infrastructure",
@@ -216,7 +216,7 @@ func profileStates() []state {
 		{
 			Name: "profile-wrong", As: "Carol", At: "/profile",
 			Do: []string{
-				"type Present password: not this one", "type New password: correct horse", "press Change password",
+				"type Current password: not this one", "type New password: correct horse", "press Change password",
 			},
 			Sees: "password", Status: 403,
 		},

@@ -106,36 +106,49 @@ func (t *tx) decide(token ostiary.Token, app ostiary.App, state ostiary.AppState
 
 // ForgetApp removes an application's record: its next request is a first contact again.
 func (a *Authority) ForgetApp(ctx context.Context, c Caller, token, app ostiary.ID) (uint64, error) {
-	var key ostiary.UseKey
-	rev, err := a.change(ctx, c, func(t *tx) (ostiary.Story, error) {
-		token, err := t.token(token)
-		if err != nil {
-			return ostiary.Story{}, err
-		}
-		if err := ostiary.May(t.actor, ostiary.DecideApp, ostiary.TokenTarget(token)); err != nil {
-			return ostiary.Story{}, err
-		}
-		record, err := t.Writer.App(token.Account, token.ID, app)
-		if err != nil {
-			return ostiary.Story{}, err
-		}
-		if err := t.DropApp(record); err != nil {
-			return ostiary.Story{}, err
-		}
-		if err := t.reopenCaps(token); err != nil {
-			return ostiary.Story{}, err
-		}
-		key = ostiary.UseKey{Account: token.Account, Token: token.ID, App: app}
-		return t.append(ostiary.Story{
-			What: "app.forget", Token: token.ID, User: token.Owner, App: app, AppName: record.Name,
-		})
-	}, nil)
-	if err == nil && key.App != 0 {
-		if err := a.usage.Forget(ctx, key); err != nil {
-			a.set.Log.Warn("the record of use cannot be changed", "err", err)
-		}
+	var story ostiary.Story
+	rev, err := a.change(ctx, c, func(t *tx) (_ ostiary.Story, err error) {
+		story, err = t.forget(AppRef{Token: token, App: app})
+		return story, err
+	}, func(v *view, s ostiary.Story) error {
+		c.Account = v.account
+		return nil
+	})
+	if err == nil && story.App != 0 {
+		a.forgetUse(ctx, c.Account, story)
 	}
 	return rev, err
+}
+
+// forget removes one record.
+func (t *tx) forget(ref AppRef) (none ostiary.Story, err error) {
+	token, err := t.token(ref.Token)
+	if err != nil {
+		return none, err
+	}
+	if err := ostiary.May(t.actor, ostiary.DecideApp, ostiary.TokenTarget(token)); err != nil {
+		return none, err
+	}
+	record, err := t.Writer.App(token.Account, token.ID, ref.App)
+	if err != nil {
+		return none, err
+	}
+	if err := t.DropApp(record); err != nil {
+		return none, err
+	}
+	if err := t.reopenCaps(token); err != nil {
+		return none, err
+	}
+	return t.append(ostiary.Story{
+		What: "app.forget", Token: token.ID, User: token.Owner, App: record.ID, AppName: record.Name,
+	})
+}
+
+func (a *Authority) forgetUse(ctx context.Context, account ostiary.ID, s ostiary.Story) {
+	k := ostiary.UseKey{Account: account, Token: s.Token, App: s.App}
+	if err := a.usage.Forget(ctx, k); err != nil {
+		a.set.Log.Warn("the record of use cannot be changed", "err", err)
+	}
 }
 
 // reopenCaps lets the log be told again once there is room under a cap that was met.

@@ -1,6 +1,7 @@
 package authority
 
 import (
+	"slices"
 	"strings"
 
 	"ostiary"
@@ -15,6 +16,9 @@ func (v *view) filter(tokens []ostiary.Token, text string) ([]ostiary.Token, err
 	words = words[:min(len(words), mostWords)]
 	if len(words) == 0 {
 		return tokens, nil
+	}
+	if slices.ContainsFunc(words, func(word string) bool { return len(word) > ostiary.MaxText }) {
+		return nil, nil // no text is so long
 	}
 	hints, err := v.hints()
 	if err != nil {

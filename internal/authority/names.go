@@ -1,6 +1,7 @@
 package authority
 
 import (
+	"errors"
 	"strings"
 
 	"ostiary"
@@ -45,12 +46,60 @@ func (v *view) name(by ostiary.By) (string, error) {
 		if isMissing(err) {
 			return "user " + id.String(), nil
 		}
-		return Name(u), err
+		if err != nil {
+			return "", err
+		}
+		return v.calls(u)
 	}
 	if id, err := ostiary.ParseID(strings.TrimPrefix(text, "/token/")); err == nil {
 		return v.nameToken(id)
 	}
 	return text, nil
+}
+
+// calls is a user's name, with the e-mail where another member is called the same: nobody stands in the log
+// as somebody else.
+func (v *view) calls(u ostiary.User) (string, error) {
+	if v.namesakes == nil {
+		members, err := v.Members(v.account)
+		if err != nil {
+			return "", err
+		}
+		v.namesakes = map[string]ostiary.ID{}
+		for _, m := range members {
+			other, err := v.person(m.User)
+			if err != nil {
+				return "", err
+			}
+			key := strings.ToLower(Name(other))
+			if _, taken := v.namesakes[key]; taken {
+				v.namesakes[key] = 0
+				continue
+			}
+			v.namesakes[key] = m.User
+		}
+	}
+	name := Name(u)
+	if owner, taken := v.namesakes[strings.ToLower(name)]; taken && owner != u.ID && name != u.Email {
+		return name + " (" + u.Email + ")", nil
+	}
+	return name, nil
+}
+
+// CheckName says whether a person may be called so.
+func (a *Authority) CheckName(first, last string) error {
+	return errors.Join(a.checkText("firstname", first), a.checkText("lastname", last),
+		checkName(ostiary.User{FirstName: first, LastName: last, Email: "-"}))
+}
+
+// checkName refuses names that read as somebody who has none: sentences of the log begin with them.
+func checkName(u ostiary.User) error {
+	name := strings.ToLower(strings.Join(strings.Fields(Name(u)), " "))
+	if name == "you" || name == "the operator" || name == "the token" ||
+		strings.HasPrefix(name, "the operator ") || strings.HasPrefix(name, "the token ") {
+		return ostiary.RefuseField("firstname", "Nobody can be called that: the log would mislead.")
+	}
+	return nil
 }
 
 func (v *view) nameToken(id ostiary.ID) (string, error) {

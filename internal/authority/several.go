@@ -25,7 +25,7 @@ const mostAtOnce = 1000
 func (a *Authority) DecideApps(ctx context.Context, c Caller, refs []AppRef, state ostiary.AppState,
 ) (out Decided, err error) {
 	if len(refs) > mostAtOnce {
-		return out, ostiary.RefuseField("app", "At most 1,000 applications can be decided about at once.")
+		return out, tooManyAtOnce("decided about")
 	}
 	last, err := a.change(ctx, c, func(t *tx) (ostiary.Story, error) {
 		out = Decided{}
@@ -77,6 +77,45 @@ func (t *tx) decideWaiting(ref AppRef, state ostiary.AppState) (AppView, error) 
 	}
 	app, err = t.Writer.App(token.Account, token.ID, ref.App)
 	return appView(token, app), err
+}
+
+// ForgetApps removes the records of several applications, in one transaction with an entry each. It leaves
+// those that are not on record any more, and those that the caller may not see.
+func (a *Authority) ForgetApps(ctx context.Context, c Caller, refs []AppRef) (out Decided, err error) {
+	if len(refs) > mostAtOnce {
+		return out, tooManyAtOnce("forgotten")
+	}
+	var gone []ostiary.Story
+	last, err := a.change(ctx, c, func(t *tx) (ostiary.Story, error) {
+		out, gone = Decided{}, nil
+		for _, ref := range refs {
+			story, err := t.forget(ref)
+			if isHidden(err) {
+				out.Left++
+				continue
+			}
+			if err != nil {
+				return ostiary.Story{}, err
+			}
+			gone = append(gone, story)
+			if out.First == 0 {
+				out.First = t.revision
+			}
+		}
+		return ostiary.Story{}, nil
+	}, nil)
+	if err != nil {
+		return Decided{}, err
+	}
+	out.Last = last
+	for _, story := range gone {
+		a.forgetUse(ctx, c.Account, story)
+	}
+	return out, nil
+}
+
+func tooManyAtOnce(done string) error {
+	return ostiary.RefuseField("app", "At most 1,000 applications can be "+done+" at once.")
 }
 
 // RetireWith ends a token, and those of its live descendants that are named, all of them or none. One

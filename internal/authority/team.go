@@ -203,10 +203,7 @@ func (a *Authority) RoleEffect(ctx context.Context, c Caller, user ostiary.ID, r
 		}
 		cards, err := v.cards(ctx, live, out.Names)
 		for _, card := range cards {
-			then := role
-			if out.Person.User.Disabled {
-				then = ostiary.NoRole
-			}
+			then := roleAs(out.Person.User, role)
 			out.Tokens = append(out.Tokens, TokenEffect{
 				Card: card, Now: card.CanUse, Then: ostiary.CanUseNow(*card.Fact().Token, then, a.set.Now()),
 			})

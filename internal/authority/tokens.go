@@ -53,6 +53,9 @@ func (a *Authority) CreateToken(ctx context.Context, c Caller, n NewToken) (Made
 		// A transaction that ran twice may have made a secret that never got on record.
 		if made.Repeated = v.repeated; made.Repeated {
 			made.Secret = ostiary.SecretText{}
+			if _, err := v.token(s.Token); err != nil {
+				return err // whoever made it may not see it any more
+			}
 		}
 		made.TokenView, err = v.tokenView(s.Token)
 		return err

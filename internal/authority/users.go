@@ -125,7 +125,8 @@ func (p UserPatch) apply(u *ostiary.User, told map[string]string, check func(fie
 		*at, told[field] = *value, *value
 		return check(field, *value)
 	}
-	err := errors.Join(set("firstname", &u.FirstName, p.FirstName), set("lastname", &u.LastName, p.LastName))
+	err := errors.Join(set("firstname", &u.FirstName, p.FirstName), set("lastname", &u.LastName, p.LastName),
+		checkName(*u))
 	if err != nil {
 		return err
 	}
@@ -186,8 +187,7 @@ func (t *tx) addMember(u ostiary.User, role ostiary.Role) error {
 
 func (t *tx) createUser(n NewUser) (ostiary.User, error) {
 	u := ostiary.User{Email: n.Email, FirstName: n.FirstName, LastName: n.LastName, CreatedOn: t.at}
-	err := errors.Join(
-		checkEmail("email", n.Email), t.a.checkText("firstname", n.FirstName), t.a.checkText("lastname", n.LastName))
+	err := errors.Join(checkEmail("email", n.Email), t.a.CheckName(n.FirstName, n.LastName))
 	if err != nil {
 		return u, err
 	}

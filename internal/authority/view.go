@@ -20,6 +20,8 @@ type view struct {
 	// People who were read already. A change has none: roles may differ further down in it.
 	users map[ostiary.ID]ostiary.User
 	roles map[place]ostiary.Role
+
+	namesakes map[string]ostiary.ID // members by name in lower case; 0 where two have it
 }
 
 // look shows one snapshot to what only reads.
@@ -104,10 +106,15 @@ func (v *view) readRole(user ostiary.ID) (ostiary.Role, error) {
 		return ostiary.NoRole, err
 	}
 	u, err := v.person(user)
-	if err != nil || u.Disabled {
-		return ostiary.NoRole, err
+	return roleAs(u, m.Role), err
+}
+
+// roleAs is what a member with a role may do: nothing while the login is disabled (contract 2.1).
+func roleAs(u ostiary.User, role ostiary.Role) ostiary.Role {
+	if u.Disabled {
+		return ostiary.NoRole
 	}
-	return m.Role, nil
+	return role
 }
 
 // person reads a user, once in a view that only looks.

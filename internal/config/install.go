@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 )
 
@@ -16,19 +15,7 @@ type InstallCommand struct{ Name, Template string }
 // LoadInstallCommands reads the file that --install-commands names: NAME = TEMPLATE a line. A line that
 // ends with a backslash goes on in the next. No file gives no commands.
 func LoadInstallCommands(file string) ([]InstallCommand, error) {
-	if file == "" {
-		return nil, nil
-	}
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, fmt.Errorf("reading the install commands: %w", err)
-	}
-	defer f.Close()
-	all, err := readInstallCommands(f)
-	if err != nil {
-		return nil, fmt.Errorf("%s:%w", file, err)
-	}
-	return all, nil
+	return loadFile(file, "the install commands", readInstallCommands)
 }
 
 // readInstallCommands begins its errors with the number of the line.

@@ -17,20 +17,23 @@ import (
 //	*           /status    Read-Only
 //
 // with * for every method or every path. No file gives no rules.
-func LoadRules(file string) ([]ostiary.Rule, error) {
+func LoadRules(file string) ([]ostiary.Rule, error) { return loadFile(file, "the rules", readRules) }
+
+// loadFile reads a file that a setting names; no file gives nothing.
+func loadFile[T any](file, what string, read func(io.Reader) ([]T, error)) ([]T, error) {
 	if file == "" {
 		return nil, nil
 	}
 	f, err := os.Open(file)
 	if err != nil {
-		return nil, fmt.Errorf("reading the rules: %w", err)
+		return nil, fmt.Errorf("reading %s: %w", what, err)
 	}
 	defer f.Close()
-	rules, err := readRules(f)
+	all, err := read(f)
 	if err != nil {
 		return nil, fmt.Errorf("%s:%w", file, err)
 	}
-	return rules, nil
+	return all, nil
 }
 
 // readRules begins its errors with the number of the line.

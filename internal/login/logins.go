@@ -30,6 +30,7 @@ type Logins struct {
 	derive deriver
 	nobody cost // what an address that nobody has costs
 	tries  tries
+	crowd  crowd
 	told   told
 	swept  sweep
 	ended  ended
@@ -49,7 +50,7 @@ func New(store ostiary.Store, set Settings) *Logins {
 	if set.Log == nil {
 		set.Log = slog.New(slog.DiscardHandler)
 	}
-	l := &Logins{store: store, set: set, derive: key, nobody: defaultCost, tries: newTries()}
+	l := &Logins{store: store, set: set, derive: key, nobody: defaultCost, tries: newTries(), crowd: newCrowd()}
 	l.told.log = set.Log
 	l.ended.ch = make(chan struct{})
 	return l

@@ -89,6 +89,7 @@ func (u *Usage) write(ctx context.Context, part []slot) error {
 	u.writing.Lock()
 	defer u.writing.Unlock()
 	rows := u.memory.take(part)
+	u.weeks.wrote(rows)
 	err := u.file.write(ctx, rows)
 	if err != nil {
 		u.memory.putBack(rows)

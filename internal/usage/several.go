@@ -27,36 +27,6 @@ func (u *Usage) TokensUse(ctx context.Context, tokens []ostiary.ID) (
 	return total, apps, u.file.usesOf(ctx, tokens, add)
 }
 
-// HoursOf are the requests of several tokens in each of the last 168 hours, oldest first. The last one
-// is the hour that now lies in.
-func (u *Usage) HoursOf(ctx context.Context, tokens []ostiary.ID, now time.Time) (
-	map[ostiary.ID][week]uint64, error,
-) {
-	u.writing.Lock()
-	defer u.writing.Unlock()
-	counts := map[ostiary.ID]*[week]uint64{}
-	oldest := hourOf(now) - week + 1
-	add := func(token ostiary.ID, hour int64, n uint64) {
-		i := hour - oldest
-		if i < 0 || i >= week {
-			return
-		}
-		if counts[token] == nil {
-			counts[token] = new([week]uint64)
-		}
-		counts[token][i] += n
-	}
-	for _, token := range distinct(tokens) {
-		u.memory.hours(token, add)
-	}
-	err := u.file.hoursOf(ctx, tokens, oldest, add)
-	hours := make(map[ostiary.ID][week]uint64, len(counts))
-	for token, h := range counts {
-		hours[token] = *h
-	}
-	return hours, err
-}
-
 // LastOf is when applications were last used, by application; those that never were are not in it.
 func (u *Usage) LastOf(ctx context.Context, keys []ostiary.UseKey) (map[ostiary.ID]time.Time, error) {
 	u.writing.Lock()
@@ -114,27 +84,6 @@ func (f *file) usesOf(ctx context.Context, tokens []ostiary.ID, add func(ostiary
 		return f.each(ctx, scanUse(add), func() (*sql.Rows, error) {
 			return f.conn.QueryContext(ctx, usesColumns+`
 WHERE token_id IN (`+ids(part)+`)`)
-		})
-	})
-}
-
-// hoursOf gives the counts of tokens in a week that begins with an hour. The table is by hour first, so
-// each hour of each token is one look.
-func (f *file) hoursOf(ctx context.Context, tokens []ostiary.ID, oldest int64, add func(ostiary.ID, int64, uint64)) error {
-	return chunks(tokens, func(part []ostiary.ID) error {
-		return f.each(ctx, func(rows *sql.Rows) error {
-			var hour int64
-			var token ostiary.ID
-			var n uint64
-			err := rows.Scan(&hour, &token, &n)
-			add(token, hour, n)
-			return err
-		}, func() (*sql.Rows, error) {
-			return f.conn.QueryContext(ctx, `
-SELECT hour, token_id, sum(count)
-FROM hours
-WHERE hour IN (`+list(oldest, week)+`) AND token_id IN (`+ids(part)+`)
-GROUP BY hour, token_id`)
 		})
 	})
 }

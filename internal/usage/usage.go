@@ -31,6 +31,7 @@ type Usage struct {
 	// Who holds it sees every request exactly once, in memory or in the file.
 	writing sync.Mutex
 	file    *file // guarded by writing
+	weeks   weeks // guarded by writing
 
 	full    chan struct{} // memory has no more room: flush now
 	stop    context.CancelFunc
@@ -54,7 +55,7 @@ func Open(path string, opt Options) (*Usage, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	u := &Usage{
 		opt: opt, file: &file{path: path, log: opt.Log},
-		full: make(chan struct{}, 1), stop: stop, stopped: make(chan struct{}),
+		weeks: weeks{}, full: make(chan struct{}, 1), stop: stop, stopped: make(chan struct{}),
 	}
 	u.memory.limit = int64(opt.Limit)
 	if err := u.file.open(ctx); err != nil {
@@ -121,6 +122,7 @@ func (u *Usage) Forget(ctx context.Context, k ostiary.UseKey) error {
 	u.writing.Lock()
 	defer u.writing.Unlock()
 	u.memory.forget(k)
+	delete(u.weeks, k.Token)
 	return u.file.forget(ctx, k, hourOf(u.opt.Now()))
 }
 

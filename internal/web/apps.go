@@ -1,7 +1,6 @@
 package web
 
 import (
-	"errors"
 	"strconv"
 	"strings"
 
@@ -125,31 +124,15 @@ func decideApps(v *visit) (reply, error) {
 	return v.back("/tokens", done.First, done.Last), nil
 }
 
-// decideAll forgets one after the other: each is an entry of its own.
 func (v *visit) decideAll(refs []authority.AppRef, decision string) (done authority.Decided, err error) {
-	if decision != forgotten {
-		state, err := ostiary.ParseAppState(decision)
-		if err != nil {
-			return done, ostiary.RefuseField("state", "Choose what is to become of the applications.")
-		}
-		return v.authority.DecideApps(v.r.Context(), v.caller, refs, state)
+	if decision == forgotten {
+		return v.authority.ForgetApps(v.r.Context(), v.caller, refs)
 	}
-	for _, ref := range refs {
-		rev, err := v.authority.ForgetApp(v.r.Context(), v.caller, ref.Token, ref.App)
-		var refusal *ostiary.Refusal
-		if errors.As(err, &refusal) && refusal.Reason == ostiary.Hidden {
-			done.Left++
-			continue
-		}
-		if err != nil {
-			return done, err
-		}
-		if done.First == 0 {
-			done.First = rev
-		}
-		done.Last = rev
+	state, err := ostiary.ParseAppState(decision)
+	if err != nil {
+		return done, ostiary.RefuseField("state", "Choose what is to become of the applications.")
 	}
-	return done, nil
+	return v.authority.DecideApps(v.r.Context(), v.caller, refs, state)
 }
 
 // parseRef reads "12.345": an application of a token.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"ostiary"
 	"ostiary/internal/authority"
@@ -69,10 +70,7 @@ func (d download) write(v *visit) error {
 	}
 	answer, out := http.NewResponseController(v.w), d.to(v.w, v.zone)
 	for left := mostDownloaded; ; {
-		if err := answer.SetWriteDeadline(time.Now().Add(batchLasts)); err != nil && !errors.Is(err, http.ErrNotSupported) {
-			v.event.Err = err
-			return nil
-		}
+		answer.SetWriteDeadline(time.Now().Add(batchLasts)) // where it cannot be set there is none
 		if err := errors.Join(out.write(page), answer.Flush()); err != nil {
 			v.event.Err = err // the reader has gone
 			return nil
@@ -81,7 +79,12 @@ func (d download) write(v *visit) error {
 			return nil
 		}
 		d.filter.Before, d.filter.Limit = page.Changes[len(page.Changes)-1].Revision, min(batch, left)
-		if page, err = v.authority.LogPage(v.r.Context(), v.caller, d.filter); err != nil {
+		page, err = v.authority.LogPage(v.r.Context(), v.caller, d.filter)
+		if gone := v.r.Context().Err(); gone != nil {
+			v.event.Err = gone
+			return nil
+		}
+		if err != nil {
 			v.event.Err = err
 			v.record(v.answers.Error(err))
 			panic(http.ErrAbortHandler)
@@ -112,7 +115,8 @@ func (t *table) write(p authority.LogPage) error {
 		}
 		cells := []string{
 			strconv.FormatUint(s.Revision, 10), s.At.In(t.zone).Format("2006-01-02T15:04:05.000Z07:00"),
-			p.Names[story.By], s.What, s.String(), personIn(p, story), tokenIn(p, story.Token), s.AppName, s.From, s.Agent,
+			p.Names[story.By], s.What, s.String(), personIn(p, story), tokenIn(p, story.Token), s.AppName,
+			s.From, s.Agent,
 		}
 		for i := range cells {
 			cells[i] = harmless(cells[i])
@@ -144,20 +148,33 @@ func tokenIn(p authority.LogPage, id ostiary.ID) string {
 	return "token " + id.String()
 }
 
-// harmless is a text as a cell that no spreadsheet takes for a formula: an apostrophe stands before what
-// begins like one, also behind spaces and in the wide letters of East Asia.
+// harmless is a text as a cell that no spreadsheet takes for a formula. Where the comma is for decimals, a
+// spreadsheet begins a new cell at a semicolon, and some do at a tab: each piece is looked at.
 func harmless(cell string) string {
+	var b strings.Builder
+	for {
+		at := strings.IndexAny(cell, ";\t")
+		if at < 0 {
+			break
+		}
+		b.WriteString(inert(cell[:at+1]))
+		cell = cell[at+1:]
+	}
+	b.WriteString(inert(cell))
+	return b.String()
+}
+
+// inert puts an apostrophe before what begins like a formula, also behind spaces and in the wide letters of
+// East Asia.
+func inert(cell string) string {
 	if strings.HasPrefix(cell, "\t") || strings.HasPrefix(cell, "\r") || strings.HasPrefix(cell, "\n") {
 		return "'" + cell
 	}
 	first := strings.TrimLeftFunc(cell, func(r rune) bool {
 		return unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r)
 	})
-	for _, r := range first {
-		if strings.ContainsRune("=+-@＝＋－＠", r) {
-			return "'" + cell
-		}
-		break
+	if r, _ := utf8.DecodeRuneInString(first); strings.ContainsRune("=+-@＝＋－＠", r) {
+		return "'" + cell
 	}
 	return cell
 }

@@ -3,7 +3,6 @@ package web
 import (
 	"errors"
 	"net/http"
-	"strconv"
 
 	"ostiary"
 	"ostiary/internal/answer"
@@ -22,9 +21,13 @@ type trouble struct {
 	Heading string
 	Say     string
 	Next    string // what to do
+	Door    door   // where to go on
 	Tag     string // of the line in the server's log
 	Detail  any
 }
+
+// A door is a page that works, and what its button says; an address that is not ours has none.
+type door struct{ Path, Words string }
 
 // refuse draws the page of an error, and writes it into the log.
 func (v *visit) refuse(err error) {
@@ -34,9 +37,7 @@ func (v *visit) refuse(err error) {
 	if v.wrote {
 		return // an answer that broke off in the middle
 	}
-	if a.RetryAfter > 0 {
-		v.w.Header().Set("Retry-After", strconv.Itoa(a.RetryAfter))
-	}
+	v.tellWait(a)
 	v.status = a.Status
 	out := screen{template: "error", title: t.Heading, data: t, bare: v.session.ID == 0}
 	if err := out.write(v); err != nil && !v.wrote {
@@ -78,10 +79,12 @@ func (v *visit) trouble(err error) (answer.Answer, trouble) {
 			Status: a.Status, Heading: "You are not on this account",
 			Say:  "There is no such account, or you are not a member of it any more. Nothing was changed.",
 			Next: "Your accounts stand on your profile.",
+			Door: door{"/profile", "To the profile"},
 		}
 	}
 	a := v.answers.Error(err)
 	t := trouble{Status: a.Status, Say: sentence(a.Message), Next: sentence(a.Explanation), Detail: a.Detail}
+	t.Door = door{"/tokens", "To the tokens"}
 	var refusal *ostiary.Refusal
 	if errors.As(err, &refusal) && refusal.Say != "" && a.Field == "" {
 		t.Next = ""
@@ -93,8 +96,8 @@ func (v *visit) trouble(err error) (answer.Answer, trouble) {
 	return a, t
 }
 
-const plainAdvice = "Whoever runs it sets --public-url https://… and puts a proxy that speaks TLS in front, " +
-	"or gives Ostiary a certificate with --tls-cert and --tls-key. Then open that address."
+const plainAdvice = "Whoever runs it sets --public-url https://… and puts a proxy in front that speaks TLS and " +
+	"passes that name on, or gives Ostiary a certificate with --tls-cert and --tls-key. Then open that address."
 
 // headingOf gives the heading for a reason, and what to do about it.
 func headingOf(reason ostiary.Reason, next string) (string, string) {

@@ -18,6 +18,7 @@ func (v *visit) wrong(err error) (say string, status int, ok bool) {
 	case ostiary.BadValue, ostiary.Conflict, ostiary.WrongPassword, ostiary.TooMany:
 		a := v.answers.Error(err)
 		v.reason = a.Reason
+		v.tellWait(a)
 		return sentence(cmp.Or(refusal.Say, a.Message)), v.statusOfForm(a.Status), true
 	}
 	return "", 0, false

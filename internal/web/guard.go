@@ -42,7 +42,7 @@ func (g *guard) isOurs(r *http.Request, from netip.Addr) bool {
 // peer is who is at the other end of the connection.
 func peer(r *http.Request) netip.Addr {
 	a, _ := netip.ParseAddrPort(r.RemoteAddr)
-	return a.Addr().Unmap()
+	return a.Addr().Unmap().WithZone("")
 }
 
 func (g *guard) withoutDefaultPort(host string) string {

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"ostiary"
 )
 
 const home = "https://tokens.example.com"
@@ -48,17 +50,18 @@ func TestPagesAnswerUnderTheirOwnNamesAlone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for host, want := range map[string]int{
-		"tokens.example.com": 200, "Tokens.Example.com:443": 200, "127.0.0.1:8700": 200, "localhost": 200, "[::1]:8700": 200,
-		"tokens.example.com:8443": 421, "tokens.example.com.": 421, "tokens.example.com:80": 421, "example.com": 421,
-		"rebound.example": 421, "127.0.0.1.rebound.example": 421, "localhost.rebound.example": 421, "10.0.0.5:8700": 421,
-		"0.0.0.0:8700": 421,
+		"tokens.example.com": 200, "Tokens.Example.com:443": 200, "127.0.0.1:8700": 200, "localhost": 200,
+		"[::1]:8700": 200, "tokens.example.com:8443": 421, "tokens.example.com.": 421, "tokens.example.com:80": 421,
+		"example.com": 421, "rebound.example": 421, "127.0.0.1.rebound.example": 421,
+		"localhost.rebound.example": 421, "10.0.0.5:8700": 421, "0.0.0.0:8700": 421,
 	} {
 		if got := (asked{method: "GET", host: host, path: "/login"}).on(w, home); got.StatusCode != want {
 			t.Errorf("%s: %d, want %d", host, got.StatusCode, want)
 		}
 	}
 	res := asked{method: "GET", host: "rebound.example", path: "/tokens"}.on(w, home)
-	if text := bodyOf(w, res); res.StatusCode != 421 || !strings.Contains(text, "--public-url") || strings.Contains(text, "<form") {
+	text := bodyOf(w, res)
+	if res.StatusCode != 421 || !strings.Contains(text, "--public-url") || strings.Contains(text, "<form") {
 		t.Errorf("under a strange name: %d\n%s", res.StatusCode, text)
 	}
 }
@@ -67,7 +70,9 @@ func TestPagesAnswerUnderTheirOwnNamesAlone(t *testing.T) {
 func TestProxyThatHidesTheNameIsToldSo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	ask := asked{method: "GET", host: "127.0.0.1:8700", path: "/login", header: http.Header{"X-Forwarded-For": {"203.0.113.9"}}}
+	ask := asked{method: "GET", host: "127.0.0.1:8700", path: "/login", header: http.Header{
+		"X-Forwarded-For": {"203.0.113.9"},
+	}}
 	if got := ask.on(w, home).StatusCode; got != 421 {
 		t.Errorf("somebody else's browser, sent on as loopback: %d, want 421", got)
 	}
@@ -83,8 +88,8 @@ func TestOnPlainHTTPThereIsNoFormButASentence(t *testing.T) {
 	for _, path := range []string{"/login", "/tokens", "/invite/abc"} {
 		res := asked{method: "GET", host: "intranet:8700", path: path}.on(w, "http://intranet:8700")
 		text := bodyOf(w, res)
-		if res.StatusCode != 403 || strings.Contains(text, "<form") || !strings.Contains(text, "--public-url https://") ||
-			!strings.Contains(text, "--tls-cert") {
+		if res.StatusCode != 403 || strings.Contains(text, "<form") || !strings.Contains(text, "--tls-cert") ||
+			!strings.Contains(text, "--public-url https://") {
 			t.Errorf("%s: %d\n%s", path, res.StatusCode, text)
 		}
 	}
@@ -156,7 +161,11 @@ func TestChangeMustComeFromAPageOfOurs(t *testing.T) {
 		{"null", http.Header{"Origin": {"null"}}, 403},
 		{"empty", http.Header{"Origin": {""}}, 403},
 		{"another site", http.Header{"Origin": {"https://evil.example"}}, 403},
-		{"another site, which says it is ours", http.Header{"Origin": {"https://evil.example"}, "Sec-Fetch-Site": {"same-origin"}}, 403},
+		{
+			"another site, which says it is ours",
+			http.Header{"Origin": {"https://evil.example"}, "Sec-Fetch-Site": {"same-origin"}},
+			403,
+		},
 		{"plain http for https", http.Header{"Origin": {"http://tokens.example.com"}}, 403},
 		{"another port", http.Header{"Origin": {"https://tokens.example.com:8443"}}, 403},
 		{"a name that begins like ours", http.Header{"Origin": {"https://tokens.example.com.evil.example"}}, 403},
@@ -169,7 +178,8 @@ func TestChangeMustComeFromAPageOfOurs(t *testing.T) {
 		{"same-origin twice", http.Header{"Sec-Fetch-Site": {"same-origin", "same-origin"}}, 403},
 		{"a page on this machine", http.Header{"Origin": {"http://127.0.0.1:8700"}}, 403},
 	} {
-		res := asked{method: "POST", host: "tokens.example.com", path: "/login", form: signInForm(w), header: c.header}.on(w, home)
+		ask := asked{"POST", "tokens.example.com", "/login", signInForm(w), c.header}
+		res := ask.on(w, home)
 		if res.StatusCode != c.want || (c.want == 403) != (len(res.Cookies()) == 0) {
 			t.Errorf("%s: %d, cookies %v; want %d", c.name, res.StatusCode, res.Cookies(), c.want)
 		}
@@ -243,6 +253,29 @@ func TestAccountOfOthersDoesNotExist(t *testing.T) {
 	if page := w.bob.open("/tokens"); strings.Contains(page.body, "Press") {
 		t.Error("a cookie shows another account")
 	}
+}
+
+func TestAccountLookedAtLastIsShownNext(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, name := range []string{"The Press", "Social Networks"} {
+		w.alice.open("/tokens").follow(name + " Admin")
+		if page := w.alice.open("/tokens"); !strings.Contains(page.body, "<title>API Tokens · "+name) {
+			t.Errorf("after a look at %s the page is about another account:\n%s", name, page.body[:1000])
+		}
+	}
+}
+
+// A person may join an account, or leave one, while a form is open. The form knows nothing of it.
+func TestFormStaysOnTheAccountOfItsPage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	form := w.bob.open("/tokens/new")
+	w.join(w.bob, w.newAccount("aaa", "Aaa", "UTC"), ostiary.ReadOnly) // the first by name
+	form.press("Make the token").is("Your new token", 200)
+	w.leave(w.bob)
+	form.press("Make the token").is("You are not on this account", 404)
+	form.press("Sign out").at("/login")
 }
 
 func TestBrowsersAloneGetAPageAtTheRoot(t *testing.T) {
@@ -321,7 +354,8 @@ func TestSignInLeadsToNoOtherSite(t *testing.T) {
 		"/team?a=b":                     "/login?next=%2Fteam%3Fa%3Db",
 		"/tokens?q=" + fmt.Sprint(fake): "/login", // no secret goes on into a further address
 	} {
-		if got := (asked{method: "GET", host: "tokens.example.com", path: asks}).on(w, home).Header.Get("Location"); got != want {
+		res := asked{method: "GET", host: "tokens.example.com", path: asks}.on(w, home)
+		if got := res.Header.Get("Location"); got != want {
 			t.Errorf("%s leads to %s, want %s", asks, got, want)
 		}
 	}

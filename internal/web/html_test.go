@@ -131,15 +131,19 @@ func isField(n *node) bool { return n.name == "input" || n.name == "select" || n
 
 // labelled is the field that a label is for. The label may say more after its name.
 func (n *node) labelled(label string) *node {
-	if field := n.first(func(n *node) bool { return isField(n) && n.attr["aria-label"] == label }); field != nil {
+	fieldOf := func(attr, value string) *node {
+		return n.first(func(n *node) bool { return isField(n) && n.attr[attr] == value })
+	}
+	if field := fieldOf("aria-label", label); field != nil {
 		return field
 	}
-	for _, l := range n.all(func(n *node) bool { return n.name == "label" && strings.HasPrefix(n.text(), label) }) {
+	isLabel := func(n *node) bool { return n.name == "label" && strings.HasPrefix(n.text(), label) }
+	for _, l := range n.all(isLabel) {
 		if field := l.first(isField); field != nil {
 			return field
 		}
-		if field := n.first(func(n *node) bool { return isField(n) && n.attr["id"] == l.attr["for"] }); field != nil {
-			return field
+		if l.attr["for"] != "" {
+			return fieldOf("id", l.attr["for"])
 		}
 	}
 	return nil

@@ -25,6 +25,6 @@ func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\
 // curl is a request to paste, which any token may make once its application is let in.
 func (v *visit) curl(token, app string) string {
 	headers := v.read.Headers()
-	return "curl -H " + quoted(headers[0]+": "+token) + " \\\n     -H " + quoted(headers[1]+": "+app) +
-		" \\\n     " + v.opt.APIURL + "/v2/account/current"
+	return "curl -H " + quoted(headers[0]+": "+token) + " \\\n  -H " + quoted(headers[1]+": "+app) +
+		" \\\n  " + v.opt.APIURL + "/v2/account/current"
 }

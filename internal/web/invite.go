@@ -36,7 +36,8 @@ func (v *visit) inviteScreen(view inviteView, status int) (reply, error) {
 	if errors.As(err, &refusal) && refusal.Reason == ostiary.Hidden {
 		view.Ended = true
 		return screen{
-			template: "invite", title: "This link does not work any more", bare: true, status: http.StatusNotFound, data: view,
+			template: "invite", title: "This link does not work any more", bare: true,
+			status: http.StatusNotFound, data: view,
 		}, nil
 	}
 	if err != nil {
@@ -65,7 +66,12 @@ func acceptInvite(v *visit) (reply, error) {
 	if err != nil || i.HasLogin {
 		return v.inviteScreen(view, 0)
 	}
-	hash, err := v.opt.Hash(v.r.PostForm.Get("password"))
+	// Nor does a name that nobody may have.
+	err = v.authority.CheckName(view.First, view.Last)
+	var hash string
+	if err == nil {
+		hash, err = v.opt.Hash(v.r.PostForm.Get("password"))
+	}
 	if err == nil {
 		var user ostiary.User
 		if user, _, err = v.authority.Join(ctx, v.caller, link, view.First, view.Last, hash); err == nil {

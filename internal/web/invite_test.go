@@ -18,7 +18,7 @@ func TestInvitationMakesALoginForAnAddressThatHasNone(t *testing.T) {
 		t.Errorf("the link's page has the referrer policy %q: its address is a secret", got)
 	}
 	page = page.press("Join", "First name", "Erin", "Last name", "Evans", "Password", "short").
-		is("Join Social Networks", 400).says("A password has at least 8 characters")
+		is("Join Social Networks", 400).says("A password has at least 8 characters").silent("password: ")
 	page.press("Join", "Password", password).at("/tokens").is("API Tokens", 200)
 	erin.open("/profile").says("erin@example.com")
 	w.alice.open("/team").in("erin@example.com").says("Erin Evans Normal")
@@ -51,8 +51,9 @@ func TestInvitationIsForItsAddressAlone(t *testing.T) {
 	w.alice.open("/team?account=2")
 	link := w.alice.invites("erin@example.com", "Admin")
 	w.bob.open("/tokens")
-	page := w.bob.open(link).is("Join The Press", 200).says("You are signed in as bob@example.com").lacks("Accept", "Join")
-	w.bob.post(link, "first", "Bob", "password", password).is("Join The Press", 403).says("You are signed in as bob@example.com")
+	const other = "You are signed in as bob@example.com"
+	page := w.bob.open(link).is("Join The Press", 200).says(other).lacks("Accept", "Join")
+	w.bob.post(link, "first", "Bob", "password", password).is("Join The Press", 403).says(other)
 	page.press("Sign out").at("/invite/").is("Join The Press", 200).has("Join")
 	w.stranger().post(link, "first", "Eve").is("Join The Press", 400) // without a password
 	w.alice.open("/team?account=2").silent("bob@example.com", "Eve")
@@ -107,7 +108,8 @@ func TestWhoeverSignsInGoesOnToPagesOfOursAlone(t *testing.T) {
 	link := w.alice.invites("erin@example.com", "Normal")
 	for next, want := range map[string]string{
 		link: link, "/team?x=1": "/team?x=1", "/profile": "/profile",
-		"/login": "/tokens", "/logout": "/tokens", "//evil.example/team": "/tokens", "https://evil.example/": "/tokens",
+		"/login": "/tokens", "/logout": "/tokens",
+		"//evil.example/team": "/tokens", "https://evil.example/": "/tokens",
 		"/\\evil.example": "/tokens", "/nothing": "/tokens", "": "/tokens",
 	} {
 		bob := w.bob.again().asStranger()

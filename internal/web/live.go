@@ -19,7 +19,9 @@ const (
 	maxStreams          = 1000 // of a node
 	maxStreamsOfSession = 8    // the oldest makes room
 	newsApart           = 250 * time.Millisecond
+	newsApartOf         = 500 * time.Microsecond // more for each stream that is open
 	beatEvery           = 15 * time.Second
+	closing             = 500 * time.Millisecond
 )
 
 // streams are the answers that stay open.
@@ -40,8 +42,14 @@ func (web *Web) Close() {
 	s := web.streams
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !isDone(s.closed) {
-		close(s.closed)
+	if isDone(s.closed) {
+		return
+	}
+	close(s.closed)
+	for _, all := range s.of {
+		for _, st := range all {
+			st.conn.SetWriteDeadline(time.Now().Add(closing)) // one whose page does not read
+		}
 	}
 }
 
@@ -59,7 +67,7 @@ func (s *streams) open(st *stream) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if isDone(s.closed) || s.count >= maxStreams {
-		return ostiary.Refuse(ostiary.Unavailable, "Too many pages are kept current at once. This one still works; reload it by hand.")
+		return ostiary.Refuse(ostiary.Unavailable, "Too many pages are kept current. Reload this one by hand.")
 	}
 	s.count++
 	mine := append(s.of[st.session], st)
@@ -69,6 +77,14 @@ func (s *streams) open(st *stream) error {
 	}
 	s.of[st.session] = mine
 	return nil
+}
+
+// apart is the time between two looks of a stream: a thousand of them look no more often than the machine
+// can bear, and still within a second.
+func (s *streams) apart() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return newsApart + time.Duration(s.count)*newsApartOf
 }
 
 func (s *streams) leave(st *stream) {
@@ -130,7 +146,6 @@ func (s *stream) write(v *visit) error {
 	if v.r.Method == http.MethodHead {
 		return nil
 	}
-	s.conn.SetReadDeadline(time.Time{}) // nothing more is sent by the page, for as long as it is open
 	if s.send("retry: 2000\n\n") == nil {
 		s.follow(v.r.Context())
 	}
@@ -189,7 +204,7 @@ func (s *stream) grown(ctx context.Context) <-chan struct{} {
 
 // pause is what keeps a busy log from redrawing pages all the time.
 func (s *stream) pause(ctx context.Context) {
-	wait := time.NewTimer(newsApart)
+	wait := time.NewTimer(s.streams.apart())
 	defer wait.Stop()
 	select {
 	case <-wait.C:

@@ -1,17 +1,16 @@
 package web
 
 import (
-	"crypto/sha256"
-	"net/http"
 	"net/url"
 
 	"ostiary"
-	"ostiary/internal/authority"
 )
 
 // newTokenView is the form for a new token.
 type newTokenView struct {
 	Kinds       []choice
+	Kind        *choice // the one that the Menu chose; nil: it is chosen in the form
+	Other       *choice // the other one, if it is offered
 	Privileges  []choice
 	States      []choice
 	Description string
@@ -47,11 +46,7 @@ func (v *visit) newTokenScreen(form url.Values, wrong error) (reply, error) {
 		return nil, err
 	}
 	if view.Like.ID != 0 {
-		for _, app := range view.Like.Apps {
-			if app.IsAllowed() {
-				view.LikeApps = append(view.LikeApps, app.Name)
-			}
-		}
+		view.LikeApps = allowedOf(view.Like)
 		if wrong == nil {
 			kind, privilege = view.Like.Kind.String(), view.Like.Privilege.Label()
 			state, view.Description = view.Like.Default.String(), view.Like.Description
@@ -59,14 +54,35 @@ func (v *visit) newTokenScreen(form url.Values, wrong error) (reply, error) {
 	}
 	o := v.newTokens()
 	view.Kinds = o.kinds(v.seat.Account.Name, kind)
+	if view.Like.ID == 0 {
+		view.fix(kind)
+	}
 	view.Privileges = o.privileges(chosen(view.Kinds), privilege)
 	view.States = states(state)
-	s := screen{template: "newtoken", title: "New token", nav: "/tokens", data: view}
+	s := screen{template: "newtoken", title: view.Heading(), nav: "/tokens", data: &view}
 	if wrong != nil {
 		view.Wrong, s.status, _ = v.wrong(wrong)
-		s.data = view
 	}
 	return s, nil
+}
+
+// fix leaves no choice of the kind where it was chosen already.
+func (n *newTokenView) fix(kind string) {
+	for i := range n.Kinds {
+		if n.Kinds[i].Value == kind {
+			n.Kind = &n.Kinds[i]
+		} else {
+			n.Other = &n.Kinds[i]
+		}
+	}
+}
+
+// Heading is what the page is called.
+func (n *newTokenView) Heading() string {
+	if n.Kind != nil {
+		return "New " + n.Kind.Label
+	}
+	return "New token"
 }
 
 // likeCard is the token that a new one is to be like, on this account.
@@ -91,13 +107,13 @@ func (n newTokens) any() bool { return len(n.user)+len(n.account) > 0 }
 func (n newTokens) kinds(account, wanted string) (out []choice) {
 	if len(n.user) > 0 {
 		out = append(out, choice{
-			Value: ostiary.UserToken.String(), Label: "User token",
+			Value: ostiary.UserToken.String(), Label: "User Token",
 			Says: "Yours. It can never do more than you can, and is retired when you leave " + account + ".",
 		})
 	}
 	if len(n.account) > 0 {
 		out = append(out, choice{
-			Value: ostiary.AccountToken.String(), Label: "Account token",
+			Value: ostiary.AccountToken.String(), Label: "Account Token",
 			Says: "Belongs to " + account + ", whoever leaves. Only admins see it.",
 		})
 	}
@@ -135,14 +151,6 @@ var stateSays = map[ostiary.DefaultAppState]string{
 	ostiary.Deny:    "A new application is refused (403), unless its name was allowed.",
 }
 
-// stateNext is what becomes of the first request of an application with a new token.
-var stateNext = map[ostiary.DefaultAppState]string{
-	ostiary.Allow: "An application that is new is let in at once, and appears below the token.",
-	ostiary.Pending: "The first request of an application that is new is answered with 401. Its name then waits on the " +
-		"page API Tokens, until you allow it.",
-	ostiary.Deny: "An application that is new is answered with 403, until you allow its name below the token.",
-}
-
 // choose chooses what was wanted, and else the one at a place; -1: none.
 func choose(all []choice, wanted string, otherwise int) []choice {
 	at := otherwise
@@ -164,89 +172,4 @@ func chosen(all []choice) string {
 		}
 	}
 	return ""
-}
-
-// madeView shows a new token's secret, this once. Repeated says that the form was sent before.
-type madeView struct {
-	authority.Made
-	Shown    string // the secret
-	Curl     string
-	Commands []command
-	Apps     []string // that are allowed from the beginning
-	Next     string   // what becomes of others
-}
-
-// A command is a line that the operator offers, filled in.
-type command struct{ Name, Text string }
-
-// makeToken answers with the secret. It stands in this answer alone.
-func makeToken(v *visit) (reply, error) {
-	n, err := v.readNewToken()
-	if err == nil {
-		v.once()
-		var made authority.Made
-		if made, _, err = v.authority.CreateToken(v.r.Context(), v.caller, n); err == nil {
-			return v.madeScreen(made)
-		}
-	}
-	if _, _, ok := v.wrong(err); ok {
-		return v.newTokenScreen(v.r.PostForm, err)
-	}
-	return nil, err
-}
-
-func (v *visit) readNewToken() (n authority.NewToken, err error) {
-	if n.Kind, err = ostiary.ParseKind(v.field("kind")); err != nil {
-		return n, ostiary.RefuseField("kind", "Choose to whom the token belongs.")
-	}
-	if n.Privilege, err = ostiary.ParseRole(v.field("privilege")); err != nil {
-		return n, ostiary.RefuseField("privilege", "Choose a privilege.")
-	}
-	if n.Default, err = ostiary.ParseDefaultAppState(v.field("default_app_state")); err != nil {
-		return n, ostiary.RefuseField("default_app_state", "Choose a default app state.")
-	}
-	n.Description = v.field("description")
-	if like := v.field("like"); like != "" {
-		if n.Like, err = ostiary.ParseID(like); err != nil {
-			return n, ostiary.ErrNotFound
-		}
-	}
-	return n, nil
-}
-
-// once makes a form that is sent again, by a reload, do nothing again. What was changed in it makes it another.
-func (v *visit) once() {
-	nonce := v.field("nonce")
-	if nonce == "" {
-		return
-	}
-	form := v.r.URL.Path + "\n" + v.caller.Account.String() + "\n" + v.r.PostForm.Encode()
-	by := ostiary.Actor{User: v.caller.User}.By()
-	v.caller.Once = &ostiary.Once{
-		Key: sha256.Sum256([]byte(string(by) + "\n" + form)), Request: sha256.Sum256([]byte(form)),
-	}
-}
-
-func (v *visit) madeScreen(made authority.Made) (reply, error) {
-	view := madeView{Made: made, Shown: made.Secret.Reveal(), Next: stateNext[made.Default]}
-	app := "my-script"
-	card, err := v.tokenCard(made.ID)
-	if err != nil {
-		return nil, err
-	}
-	for _, one := range card.Apps {
-		if one.IsAllowed() {
-			view.Apps = append(view.Apps, one.Name)
-		}
-	}
-	if len(view.Apps) > 0 {
-		app = view.Apps[0]
-	}
-	if !made.Repeated {
-		view.Curl = v.curl(view.Shown, app)
-		for _, i := range v.opt.Install {
-			view.Commands = append(view.Commands, command{i.Name, i.filled(view.Shown, app, v.opt.APIURL)})
-		}
-	}
-	return screen{template: "made", title: "Your new token", nav: "/tokens", status: http.StatusOK, data: view}, nil
 }

@@ -96,7 +96,9 @@ func TestWrongFormForANewTokenIsShownAgain(t *testing.T) {
 		for name, value := range fields {
 			all = append(all, name, value)
 		}
-		w.alice.post("/tokens/new", all...).is("New token", http.StatusBadRequest)
+		if page := w.alice.post("/tokens/new", all...).says("Choose"); page.status != http.StatusBadRequest {
+			t.Errorf("a form without %s is answered with %d, want 400", field, page.status)
+		}
 	}
 }
 

@@ -130,6 +130,7 @@ func isCalled(name string) func(n *node) bool {
 // follow goes where a link leads.
 func (p *page) follow(name string) *page {
 	p.w.Helper()
+	p.person.page = p.address
 	return p.open(p.only(name, "a").attr["href"])
 }
 
@@ -153,6 +154,7 @@ func (p *page) press(name string, fields ...string) *page {
 	if path == "" {
 		path = p.address
 	}
+	p.person.page = p.address
 	if form.attr["method"] == "post" {
 		return p.sendForm(path, values)
 	}

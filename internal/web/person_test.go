@@ -18,7 +18,8 @@ type person struct {
 	id     ostiary.ID
 	email  string
 	client *http.Client
-	in     bool // has signed in, or does not want to
+	in     bool   // has signed in, or does not want to
+	page   string // address of the page that the person looks at; a browser tells it as the Referer
 }
 
 const firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
@@ -103,6 +104,9 @@ func (p *person) sendForm(path string, form url.Values) *page {
 // send follows where the answer leads, as a browser does.
 func (p *person) send(r *http.Request) *page {
 	p.w.Helper()
+	if p.page != "" {
+		r.Header.Set("Referer", p.w.URL+p.page)
+	}
 	resp, err := p.client.Do(r)
 	p.w.ok(err)
 	defer resp.Body.Close()
@@ -110,6 +114,7 @@ func (p *person) send(r *http.Request) *page {
 	p.w.ok(err)
 	where := *resp.Request.URL
 	where.Scheme, where.Host = "", ""
+	p.page = where.String()
 	out := &page{
 		person: p, status: resp.StatusCode, address: where.String(), header: resp.Header, body: string(body),
 	}

@@ -86,10 +86,7 @@ func setEmail(v *visit) (reply, error) {
 	if err != nil {
 		return v.profileAgain(profileView{User: v.user, About: "email", NewEmail: email}, err)
 	}
-	if err := v.renew(); err != nil {
-		return nil, err
-	}
-	return v.toProfile("From now on you sign in with "+email+". Everywhere else you are signed out.", rev), nil
+	return v.renewed("From now on you sign in with the new address. Everywhere else you are signed out.", rev), nil
 }
 
 // setPassword changes the password, which ends all sessions, and begins a new one here.
@@ -107,21 +104,21 @@ func setPassword(v *visit) (reply, error) {
 	if err != nil {
 		return v.profileAgain(profileView{User: v.user, About: "password"}, err)
 	}
-	if err := v.renew(); err != nil {
-		return nil, err
-	}
-	return v.toProfile("Your password is changed. Everywhere else you are signed out.", rev), nil
+	return v.renewed("Your password is changed. Everywhere else you are signed out.", rev), nil
 }
 
-// renew begins a new session in place of all others of the person.
-func (v *visit) renew() error {
+// renewed begins a new session in place of all others of the person, and says what was done. The change is
+// made: where no session can be begun now, the person signs in anew.
+func (v *visit) renewed(say string, revision uint64) reply {
 	in, err := v.login.Begin(v.r.Context(), v.user.ID, v.caller.From, v.caller.Agent)
 	if err != nil {
-		return err
+		v.event.Err = err
+		return to("/login")
 	}
 	v.signIn(in)
 	v.session = in.Session
-	return v.login.EndOthers(v.r.Context(), v.session)
+	v.event.Err = v.login.EndOthers(v.r.Context(), v.session)
+	return v.toProfile(say, revision)
 }
 
 func (v *visit) profileAgain(view profileView, err error) (reply, error) {

@@ -30,15 +30,15 @@ func TestPasswordIsChangedWithThePresentOne(t *testing.T) {
 	w := newWorld(t)
 	elsewhere := w.bob.again()
 	elsewhere.open("/profile").is("Profile", 200)
-	form := w.bob.open("/profile").in("Present password")
-	form.press("Change password", "Present password", "a guess", "New password", "a better password").
+	form := w.bob.open("/profile").in("Current password")
+	form.press("Change password", "Current password", "a guess", "New password", "a better password").
 		is("Profile", 403).says("This is not your password")
-	form.press("Change password", "Present password", password, "New password", "short").
+	form.press("Change password", "Current password", password, "New password", "short").
 		is("Profile", 400).says("A password has at least 8 characters")
 	elsewhere.open("/profile").is("Profile", 200)
 
 	before := w.cookies(w.bob)
-	form.press("Change password", "Present password", password, "New password", "a better password").
+	form.press("Change password", "Current password", password, "New password", "a better password").
 		is("Profile", 200).says("Your password is changed. Everywhere else you are signed out. Revision")
 	if w.cookies(w.bob) == before {
 		t.Error("the session is the one of before")
@@ -78,7 +78,7 @@ func TestEmailIsChangedWithThePassword(t *testing.T) {
 		t.Errorf("the form that is drawn again holds %q", got)
 	}
 	form.press("Change e-mail", "New e-mail", "robert@example.com", "Your password", password).
-		says("From now on you sign in with robert@example.com", "Revision")
+		says("From now on you sign in with the new address", "Revision")
 	elsewhere.open("/profile").is("Sign in", 200)
 	elsewhere.post("/login", "email", "robert@example.com", "password", password).is("API Tokens", 200)
 }
@@ -86,11 +86,12 @@ func TestEmailIsChangedWithThePassword(t *testing.T) {
 func TestManyWrongPasswordsOnProfileHaveToWait(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	form := w.bob.open("/profile").in("Present password")
+	form := w.bob.open("/profile").in("Current password")
 	for range 5 {
-		form.press("Change password", "Present password", "a guess", "New password", "a better password").is("Profile", 403)
+		form.press("Change password", "Current password", "a guess", "New password", "a better password").
+			is("Profile", 403)
 	}
-	form.press("Change password", "Present password", password, "New password", "a better password").
+	form.press("Change password", "Current password", password, "New password", "a better password").
 		is("Profile", 429).says("Too many tries")
 }
 
@@ -99,7 +100,8 @@ func TestProfileListsAccountsAndOwnTokens(t *testing.T) {
 	w := newWorld(t)
 	w.newToken(w.alice, authority.NewToken{Privilege: ostiary.Admin, Description: "Laptop"})
 	w.newToken(w.bob, authority.NewToken{Privilege: ostiary.Normal, Description: "Bob’s"})
-	page := w.alice.open("/profile").says("Social Networks Admin", "The Press Admin", "Laptop", "never used").silent("Bob’s")
+	page := w.alice.open("/profile").
+		says("Social Networks Admin", "The Press Admin", "Laptop", "never used").silent("Bob’s")
 	page.follow("Laptop").says("Laptop")
 	page.follow("The Press").is("API Tokens", 200)
 	if got := w.alice.open("/profile"); !strings.Contains(got.body, "The Press") {
@@ -120,10 +122,12 @@ func TestSessionsAreListedAndEnded(t *testing.T) {
 	if n := len(page.root.all(isCalled("Sign out Firefox on Linux, 127.0.0.1"))); n != 2 {
 		t.Fatalf("%d sessions can be signed out, want 2", n)
 	}
-	page.in("signed in 1 minute ago").press("Sign out Firefox on Linux, 127.0.0.1").says("That browser is signed out")
+	page.in("signed in 1 minute ago").press("Sign out Firefox on Linux, 127.0.0.1").
+		says("That browser is signed out")
 	one.open("/profile").is("Sign in", 200)
 	two.open("/profile").is("Profile", 200)
-	w.bob.open("/profile").press("Sign out the others").says("You are signed out everywhere else").lacks("Sign out the others")
+	w.bob.open("/profile").press("Sign out the others").
+		says("You are signed out everywhere else").lacks("Sign out the others")
 	two.open("/profile").is("Sign in", 200)
 	w.bob.open("/profile").is("Profile", 200)
 	w.carol.open("/profile")

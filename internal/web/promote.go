@@ -20,13 +20,7 @@ func promotePage(v *visit) (reply, error) {
 		return nil, v.notPromoted(card)
 	}
 	view := promoteView{tokenCard: card, LetIn: v.letIn(card), Back: v.returnTo("/tokens")}
-	fact := *card.Token.Fact().Token
-	view.Becomes, err = ostiary.PromotedPrivilege(fact, card.OwnerRole, ostiary.NoRole)
-	for role := ostiary.ReadOnly; err != nil && role <= ostiary.Admin; role++ {
-		if _, above := ostiary.PromotedPrivilege(fact, card.OwnerRole, role); above == nil {
-			view.Asks = append(view.Asks, role)
-		}
-	}
+	view.Becomes, view.Asks = promotion(card.Card)
 	return screen{template: "promote", title: "Promote " + card.Title(), nav: "/tokens", data: view}, nil
 }
 

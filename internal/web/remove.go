@@ -104,13 +104,15 @@ func removeMember(v *visit) (reply, error) {
 		}
 		l.Missing = l.Choice == "" || l.Choice == "promote" && l.Ask != nil && l.Asked == ostiary.NoRole
 		if l.Missing {
-			view.Wrong = "Nothing was changed: choose for each token whether it stays. Those that miss a choice are marked."
+			view.Wrong = "Nothing was changed: choose for each token whether it stays. " +
+				"Those that miss a choice are marked."
 		}
 	}
 	if view.Wrong != "" {
 		return v.removeScreen(view, statusBad), nil
 	}
-	first, last, err := v.authority.RemoveMember(v.r.Context(), v.caller, view.Person.User.ID, promote, v.field("confirm"))
+	user, confirm := view.Person.User.ID, v.field("confirm")
+	first, last, err := v.authority.RemoveMember(v.r.Context(), v.caller, user, promote, confirm)
 	if say, status, ok := v.wrong(err); ok {
 		view.Wrong = "Nothing was changed. " + say
 		return v.removeScreen(view, status), nil
@@ -139,6 +141,9 @@ func (v *visit) hasLeft(revision uint64) (reply, error) {
 		return nil, err
 	}
 	v.seat, view.Seats = authority.Seat{}, len(v.seats)
-	v.sit("")
-	return screen{template: "left", title: "You have left " + view.Account.Name, nav: "/profile", data: view}, nil
+	if view.Seats > 0 {
+		v.sitAt(v.seats[0])
+	}
+	title := "You have left " + view.Account.Name
+	return screen{template: "left", title: title, nav: "/profile", data: view}, nil
 }

@@ -83,9 +83,6 @@ func setRole(v *visit) (reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	if rev == 0 {
-		return to(v.link("/team")), nil // it was this role already
-	}
 	return to(v.link("/team?done=" + doneAt(rev, rev))), nil
 }
 

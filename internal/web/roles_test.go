@@ -10,7 +10,7 @@ import (
 func TestChangeOfRoleSaysWhatItDoesToTokens(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	_, deploys := w.newToken(w.bob, authority.NewToken{Privilege: ostiary.Normal, Default: ostiary.Allow, Description: "Deploys"})
+	deploys := w.letIn(w.bob, "Deploys", "ship")
 	w.newToken(w.bob, authority.NewToken{Privilege: ostiary.ReadOnly, Description: "Reads"})
 	w.demand(deploys, "ship", ostiary.Normal, ostiary.OK)
 

@@ -40,6 +40,7 @@ func routes() []route {
 		{pattern: "GET /live", do: live, open: true},
 
 		{pattern: "GET /team", do: teamPage},
+		{pattern: "POST /team/account", do: setAccount},
 		{pattern: "POST /team/invite", do: invite},
 		{pattern: "POST /team/invitations/{invitation}/link", do: newLink},
 		{pattern: "POST /team/invitations/{invitation}/withdraw", do: withdraw},

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"ostiary"
 	"ostiary/internal/authority"
@@ -16,8 +17,8 @@ func (w *world) addresses(method string) (out []string) {
 	w.Helper()
 	token, secret := w.newToken(w.alice, authority.NewToken{Privilege: ostiary.ReadOnly, Default: ostiary.Pending})
 	d := w.ask(secret, "grafana-sync", ostiary.ReadOnly)
-	here := strings.NewReplacer("{$}", "", "{token}", token.String(), "{app}", d.App.String(), "{user}", w.bob.id.String(),
-		"{invitation}", "1", "{link}", "0123456789abcdef", "{name}", "style.css")
+	here := strings.NewReplacer("{$}", "", "{token}", token.String(), "{app}", d.App.String(),
+		"{user}", w.bob.id.String(), "{invitation}", "1", "{link}", "0123456789abcdef", "{name}", "style.css")
 	for _, pattern := range web.Patterns() {
 		if path, ok := strings.CutPrefix(pattern, method+" "); ok {
 			out = append(out, here.Replace(path))
@@ -46,8 +47,8 @@ func TestEveryAnswerIsGuardedByItsHeaders(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	guards := map[string]string{
-		"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
-			"form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+		"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " +
+			"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 		"X-Content-Type-Options":       "nosniff",
 		"Referrer-Policy":              "same-origin",
 		"Cross-Origin-Opener-Policy":   "same-origin",
@@ -69,7 +70,10 @@ func TestEveryAnswerIsGuardedByItsHeaders(t *testing.T) {
 	if len(gets) < 15 || len(posts) < 15 {
 		t.Fatalf("%d addresses to get and %d to post to", len(gets), len(posts))
 	}
-	more := []string{"/tokens/99", "/tokens/x", "/tokens/", "/tokens?account=99", "/team/../tokens", "/static/none.css", "/why?token=99"}
+	more := []string{
+		"/tokens/99", "/tokens/x", "/tokens/", "/tokens?account=99", "/team/../tokens", "/static/none.css",
+		"/why?token=99",
+	}
 	for who, p := range map[string]*person{"alice": w.alice, "nobody": w.stranger()} {
 		for _, path := range append(gets, more...) {
 			check(who+" GET "+path, p.answerTo("GET", path))
@@ -112,15 +116,17 @@ func TestHeadIsGetWithoutTheText(t *testing.T) {
 	for _, path := range w.addresses("GET") {
 		if path == "/live" {
 			path += "?after=1"
-			if res := w.bob.answerTo("HEAD", path); res.StatusCode != 200 || res.Header.Get("Content-Type") != "text/event-stream" {
-				t.Errorf("HEAD %s: %d %s", path, res.StatusCode, res.Header.Get("Content-Type"))
+			res := w.bob.answerTo("HEAD", path)
+			if kind := res.Header.Get("Content-Type"); res.StatusCode != 200 || kind != "text/event-stream" {
+				t.Errorf("HEAD %s: %d %s", path, res.StatusCode, kind)
 			}
 			continue
 		}
 		get, head := w.alice.answerTo("GET", path), w.alice.answerTo("HEAD", path)
 		text, err := io.ReadAll(head.Body)
 		w.ok(err)
-		if head.StatusCode != get.StatusCode || len(text) > 0 || head.Header.Get("Content-Type") != get.Header.Get("Content-Type") {
+		if head.StatusCode != get.StatusCode || len(text) > 0 ||
+			head.Header.Get("Content-Type") != get.Header.Get("Content-Type") {
 			t.Errorf("HEAD %s: %d, %d bytes; GET: %d", path, head.StatusCode, len(text), get.StatusCode)
 		}
 	}
@@ -200,19 +206,27 @@ func TestEveryVisitHasOneLineThatSaysHowItEnded(t *testing.T) {
 	}{
 		{"a page", func() { w.bob.open("/tokens") }, 200, ostiary.OK},
 		{"what is not there", func() { w.bob.open("/tokens/99") }, 404, ostiary.Hidden},
-		{"a wrong password", func() { w.stranger().post("/login", "email", "x@example.com", "password", "wrong") }, 403, ostiary.WrongPassword},
+		{"a wrong password", func() {
+			w.stranger().post("/login", "email", "x@example.com", "password", "wrong")
+		}, 403, ostiary.WrongPassword},
 		{"a foreign form", func() {
 			r, _ := http.NewRequest("POST", w.URL+"/which", nil)
 			r.Header.Set("Sec-Fetch-Site", "cross-site")
 			w.bob.send(r)
 		}, 403, ostiary.CrossSite},
 		{"a form that is wrong", func() { w.bob.post("/tokens/new", "kind", "none") }, 400, ostiary.BadValue},
-		{"a stream", func() { w.bob.listen("/live?after=1") }, 200, ostiary.OK},
+		{"a stream, from beginning to end", func() {
+			page := w.bob.listen("/live?after=1")
+			w.web.Close()
+			page.next(time.Second)
+			time.Sleep(50 * time.Millisecond)
+		}, 200, ostiary.OK},
 	} {
 		before := len(w.events.since(0))
 		c.do()
 		got := w.events.since(before)
-		if len(got) != 1 || got[0].Answer.Status != c.status || got[0].Answer.Reason != c.reason || got[0].Door != "page" {
+		if len(got) != 1 || got[0].Door != "page" ||
+			got[0].Answer.Status != c.status || got[0].Answer.Reason != c.reason {
 			t.Errorf("%s: the log has %+v; want one line, %d %s", c.what, got, c.status, c.reason)
 		}
 	}
@@ -234,7 +248,8 @@ func TestBrokenPageIsAPageThatSaysSo(t *testing.T) {
 			res := w.bob.answerTo("GET", "/tokens")
 			text, err := io.ReadAll(res.Body)
 			w.ok(err)
-			if res.StatusCode != 503 || res.Header.Get("Retry-After") == "" || strings.Contains(string(text), "inner secret") {
+			if res.StatusCode != 503 || res.Header.Get("Retry-After") == "" ||
+				strings.Contains(string(text), "inner secret") {
 				t.Errorf("%d %v\n%s", res.StatusCode, res.Header, text)
 			}
 			events := w.events.since(before)

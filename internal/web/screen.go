@@ -108,8 +108,11 @@ func (s screen) statusOr(status int) int {
 
 func (v *visit) frame(s screen) (*frame, error) {
 	f := &frame{
-		clock: clock{now: v.now, zone: v.zone}, Title: s.title, Nav: s.nav, Waiting: s.waiting, Live: s.live, Revision: s.revision,
-		Bare: s.bare, Me: v.user, Seats: v.seats, Seat: v.seat, Path: v.r.URL.Path, Data: s.data, static: v.static,
+		clock: clock{now: v.now, zone: v.zone}, Title: s.title, Nav: s.nav, Waiting: s.waiting,
+		Revision: s.revision, Bare: s.bare, Me: v.user, Seats: v.seats, Seat: v.seat, Path: v.r.URL.Path,
+		Data: s.data, static: v.static,
+		// What is wrong with a form stands in this answer alone, and must not be drawn over.
+		Live: s.live && s.status < http.StatusBadRequest,
 	}
 	if s.bare {
 		return f, nil

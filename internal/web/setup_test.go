@@ -3,7 +3,6 @@ package web_test
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -36,7 +35,8 @@ var (
 )
 
 // A world is the pages over real HTTP, on real records, with a clock that a test moves. On the account
-// social_networks are the people of the manual; on the account press, which comes second, Alice is an admin, and alone.
+// social_networks are the people of the manual; on the account press, which comes second, Alice is an
+// admin, and alone.
 type world struct {
 	*testing.T
 	authority *authority.Authority
@@ -65,7 +65,8 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(func() { w.usage.Close() })
 	memory := directory.New()
 	w.ok(memory.Load(ctx, w.store))
-	w.authority = authority.New(w.store, memory, follow.New(w.store, memory, nil), w.usage, authority.Settings{Now: w.clock.Now})
+	follower := follow.New(w.store, memory, nil)
+	w.authority = authority.New(w.store, memory, follower, w.usage, authority.Settings{Now: w.clock.Now})
 	t.Cleanup(func() {
 		ctx, stop := context.WithTimeout(ctx, 5*time.Second)
 		defer stop()
@@ -96,7 +97,8 @@ func (w *world) serve() {
 // pages are pages that are told that they are at an address.
 func (w *world) pages(publicURL string) *web.Web {
 	w.Helper()
-	read, err := credential.New(credential.Settings{Format: ostiary.SecretFormat{Prefix: ostiary.DefaultSecretPrefix}})
+	format := ostiary.SecretFormat{Prefix: ostiary.DefaultSecretPrefix}
+	read, err := credential.New(credential.Settings{Format: format})
 	w.ok(err)
 	trusted, err := credential.ParseTrusted("127.0.0.1")
 	w.ok(err)
@@ -120,7 +122,8 @@ func (w *world) people() {
 
 func (w *world) newAccount(short, name, zone string) ostiary.ID {
 	w.Helper()
-	a, _, err := w.authority.CreateAccount(ctx, operator, authority.NewAccount{ShortName: short, Name: name, Timezone: zone})
+	n := authority.NewAccount{ShortName: short, Name: name, Timezone: zone}
+	a, _, err := w.authority.CreateAccount(ctx, operator, n)
 	w.ok(err)
 	return a.ID
 }
@@ -166,7 +169,8 @@ func (w *world) newToken(p *person, n authority.NewToken) (ostiary.ID, ostiary.S
 // ask is a request that shows a token under a name.
 func (w *world) ask(secret ostiary.SecretText, app string, need ostiary.Role) ostiary.Decision {
 	q := &ostiary.Question{
-		Need: need, At: w.clock.Now(), From: netip.MustParseAddr("203.0.113.5"), Method: "GET", Path: "/v2/x", Agent: "curl/8",
+		Need: need, At: w.clock.Now(), From: netip.MustParseAddr("203.0.113.5"),
+		Method: "GET", Path: "/v2/x", Agent: "curl/8",
 	}
 	q.Shown, q.Token, q.App = ostiary.ShownToken, secret, app
 	return w.authority.Check(ctx, q)
@@ -185,18 +189,6 @@ func (w *world) ok(err error) {
 	if err != nil {
 		w.Fatalf("got error %v, want none", err)
 	}
-}
-
-// reason is why an error refuses; OK for none.
-func reason(err error) ostiary.Reason {
-	var refusal *ostiary.Refusal
-	if err == nil {
-		return ostiary.OK
-	}
-	if errors.As(err, &refusal) {
-		return refusal.Reason
-	}
-	return ostiary.Undecided
 }
 
 // A clock stands still until a test moves it.
@@ -245,7 +237,8 @@ func (b browsers) SignIn(ctx context.Context, email, password, known string, fro
 	return web.SignedIn(in), err
 }
 
-func (b browsers) Begin(ctx context.Context, user ostiary.ID, from netip.Addr, agent string) (web.SignedIn, error) {
+func (b browsers) Begin(ctx context.Context, user ostiary.ID, from netip.Addr, agent string,
+) (web.SignedIn, error) {
 	in, err := b.Logins.Begin(ctx, user, from, agent)
 	return web.SignedIn(in), err
 }
@@ -264,5 +257,6 @@ func cheapHash(password string) (string, error) {
 	salt := []byte("sixteen bytes !!")
 	key := argon2.IDKey([]byte(password), salt, 1, 8, 1, 32)
 	b64 := base64.RawStdEncoding
-	return fmt.Sprintf("$argon2id$v=%d$m=8,t=1,p=1$%s$%s", argon2.Version, b64.EncodeToString(salt), b64.EncodeToString(key)), nil
+	return fmt.Sprintf("$argon2id$v=%d$m=8,t=1,p=1$%s$%s",
+		argon2.Version, b64.EncodeToString(salt), b64.EncodeToString(key)), nil
 }

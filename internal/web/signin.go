@@ -5,9 +5,11 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"strconv"
 	"strings"
 
 	"ostiary"
+	"ostiary/internal/answer"
 )
 
 // loginView is the page of signing in.
@@ -38,18 +40,25 @@ func signIn(v *visit) (reply, error) {
 		a := v.answers.Error(err)
 		view.Wrong = sentence(a.Message)
 		v.reason = a.Reason
+		v.tellWait(a)
 		return v.loginScreen(view, v.statusOfForm(a.Status)), nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	if v.session.ID != 0 {
-		if err := v.login.SignOut(ctx, v.sessionSecret()); err != nil {
-			return nil, err
-		}
+		// Where it cannot be removed now, nobody has its cookie any more.
+		v.event.Err = v.login.SignOut(ctx, v.sessionSecret())
 	}
 	v.signIn(in)
 	return to(view.Next), nil
+}
+
+// tellWait says when to come back.
+func (v *visit) tellWait(a answer.Answer) {
+	if a.RetryAfter > 0 {
+		v.w.Header().Set("Retry-After", strconv.Itoa(a.RetryAfter))
+	}
 }
 
 // statusOfForm is the status of a form that is shown again. A browser asks for a password of its own at a
@@ -61,13 +70,18 @@ func (v *visit) statusOfForm(status int) int {
 	return status
 }
 
+// signOut ends the session. The browser forgets it also where its record cannot be removed now.
 func signOut(v *visit) (reply, error) {
+	v.setCookie(sessionCookie, "", 0)
 	if v.session.ID != 0 {
 		if err := v.login.SignOut(v.r.Context(), v.sessionSecret()); err != nil {
-			return nil, err
+			v.session = ostiary.Session{}
+			return nil, &ostiary.Refusal{
+				Reason: ostiary.Unavailable, Cause: err,
+				Say: "This browser is signed out. Its session could not be removed, and ends by itself unused.",
+			}
 		}
 	}
-	v.setCookie(sessionCookie, "", 0)
 	if next := v.field("next"); next != "" {
 		return to(v.ownPath(next)), nil
 	}

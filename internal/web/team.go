@@ -14,11 +14,12 @@ type teamView struct {
 	Email string   // that was typed
 	Wrong string   // about it
 	Nonce string   // by which a form that is sent twice is known
+	About accountForm
 }
 
 func teamPage(v *visit) (reply, error) { return v.teamScreen(teamView{}, 0) }
 
-// teamScreen draws the page with the form for an invitation as it was filled in.
+// teamScreen draws the page with a form as it was filled in.
 func (v *visit) teamScreen(view teamView, status int) (reply, error) {
 	var err error
 	if view.Team, err = v.authority.Team(v.r.Context(), v.caller); err != nil {
@@ -27,6 +28,9 @@ func (v *visit) teamScreen(view teamView, status int) (reply, error) {
 	view.Nonce = ostiary.NewUUID()
 	if view.Roles == nil {
 		view.Roles = choose(roles(""), "", 0)
+	}
+	if of := view.Account; view.About.Wrong == "" {
+		view.About = accountForm{Name: of.Name, Description: of.Description, Timezone: of.Timezone}
 	}
 	return screen{template: "team", title: "Team", nav: "/team", status: status, data: view}, nil
 }
@@ -52,7 +56,8 @@ func invite(v *visit) (reply, error) {
 	v.caller.Repeated = &again
 	i, link, _, err := v.authority.Invite(v.r.Context(), v.caller, who)
 	if say, status, ok := v.wrong(err); ok {
-		return v.teamScreen(teamView{Email: who.Email, Wrong: say, Roles: choose(roles(""), role.Label(), 0)}, status)
+		view := teamView{Email: who.Email, Wrong: say, Roles: choose(roles(""), role.Label(), 0)}
+		return v.teamScreen(view, status)
 	}
 	if err != nil {
 		return nil, err

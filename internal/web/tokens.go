@@ -12,8 +12,8 @@ import (
 
 // How many of what a page shows at once.
 const (
-	fewTokens  = 25 // in a section beside others
-	manyTokens = 50 // in a section alone
+	fewTokens  = 12 // in a section beside others
+	manyTokens = 25 // in a section alone
 	fewApps    = 6  // of one token
 	fewWaiting = 50
 )
@@ -79,25 +79,33 @@ func tokensPage(v *visit) (reply, error) {
 		*ranges[i] = authority.Range{From: s.From, Size: s.Size}
 	}
 	left, _ := strconv.Atoi(q.Get("left"))
-	view := tokensView{Query: query, App: app, Left: min(left, 9999), NoneChosen: q.Get("chosen") == "none", Curl: v.curl("TOKEN", "my-script")}
+	view := tokensView{
+		Query: query, App: app, Left: min(max(left, 0), 9999), NoneChosen: q.Get("chosen") == "none",
+		Curl: v.curl("TOKEN", "my-script"),
+	}
 	if view.Overview, err = v.authority.Overview(v.r.Context(), v.caller, look); err != nil {
 		return nil, err
 	}
-	view.fill(v, sections)
+	if past := view.fill(v, sections); past != nil {
+		return to(v.link(past.path())), nil
+	}
 	return screen{
 		template: "tokens", title: "API Tokens", nav: "/tokens", live: true, revision: view.Revision,
 		waiting: view.AllWaiting(), data: &view,
 	}, nil
 }
 
-// fill brings what was found into the page's order.
-func (t *tokensView) fill(v *visit, sections []section) {
+// fill brings what was found into the page's order. It gives a section that has no tokens any more where its
+// page begins: some were retired meanwhile.
+func (t *tokensView) fill(v *visit, sections []section) (past *section) {
 	total := 0
 	for i, s := range []authority.Section{t.AccountTokens, t.Own, t.Members, t.Retired} {
 		sections[i].Section = s
 		total += s.Total
 		if len(s.Cards) > 0 {
 			t.Sections = append(t.Sections, sections[i])
+		} else if sections[i].Alone && s.Total > 0 {
+			past = &sections[i]
 		}
 	}
 	t.Empty = t.Query == "" && total == 0
@@ -108,6 +116,7 @@ func (t *tokensView) fill(v *visit, sections []section) {
 		}
 	}
 	t.find(v)
+	return past
 }
 
 // fewWaits is how many of those that wait are not folded.
@@ -222,12 +231,18 @@ func findTokens(v *visit) (reply, error) {
 	return to(v.link(path)), nil
 }
 
-// Pages are the addresses of the pages before and after; empty where there is none.
-func (s section) Pages() (out struct{ Before, After, All string }) {
+// path is the address of the section alone.
+func (s section) path() string {
 	path := "/tokens?show=" + s.Key
 	if s.Query != "" {
 		path += "&q=" + url.QueryEscape(s.Query)
 	}
+	return path
+}
+
+// Pages are the addresses of the pages before and after; empty where there is none.
+func (s section) Pages() (out struct{ Before, After, All string }) {
+	path := s.path()
 	if !s.Alone && s.Total > len(s.Cards) {
 		out.All = path
 	}

@@ -14,7 +14,7 @@ import (
 // tokens opens the page of the tokens of social_networks, with more in its address.
 func (p *person) tokens(more string) *page {
 	p.w.Helper()
-	return p.open("/tokens?account=" + p.w.account.String() + more).is("API Tokens", http.StatusOK)
+	return p.open("/tokens?account="+p.w.account.String()+more).is("API Tokens", http.StatusOK)
 }
 
 // token opens the page of one.
@@ -130,10 +130,7 @@ func TestAddressOfA401LeadsToTheDecision(t *testing.T) {
 	w := newWorld(t)
 	_, secret := w.newToken(w.bob, authority.NewToken{Privilege: ostiary.Normal, Default: ostiary.Pending, Description: "Dashboards"})
 	d := w.ask(secret, "first", ostiary.ReadOnly)
-	for i := range 60 {
-		w.clock.pass(time.Second)
-		w.ask(secret, fmt.Sprint("later-", i), ostiary.ReadOnly)
-	}
+	w.turnUp(d.Token, 60, "later-")
 	address := "/tokens?app=" + d.App.String()
 	for _, p := range []*person{w.alice, w.bob} { // Alice's first account is another
 		page := p.open(address).is("API Tokens", http.StatusOK)
@@ -143,33 +140,52 @@ func TestAddressOfA401LeadsToTheDecision(t *testing.T) {
 		}
 		page.in("first with").has("Why does first wait?", "Allow first")
 	}
-	w.bob.open(address).press("Allow first").silent("Nothing waits for you here")
-	w.alice.open(address).says("first is allowed with Dashboards, by Bob, just now. Nothing waits for you here.")
+	w.bob.open(address).press("Allow first").silent("nothing to decide")
+	w.alice.open(address).says("first is allowed with Dashboards, by Bob, just now. There is nothing to decide about it.")
 	w.setRole(w.bob, ostiary.ReadOnly)
 	d = w.ask(secret, "later-59", ostiary.ReadOnly)
-	w.bob.open("/tokens?app="+d.App.String()).says("later-59 waits, with Dashboards. With the role Read-Only you cannot decide").
+	w.bob.open("/tokens?app=" + d.App.String()).says("later-59 waits, with Dashboards. With the role Read-Only you cannot decide").
 		lacks("Allow later-59")
 	w.carol.open(address).is("There is nothing here", http.StatusNotFound)
 	w.bob.open("/tokens?app=999").is("There is nothing here", http.StatusNotFound)
 	w.bob.open("/tokens?app=x").is("API Tokens", http.StatusOK)
 }
 
+// turnUp puts names on record as they are when they have turned up, faster than the door would.
+func (w *world) turnUp(token ostiary.ID, n int, name string) {
+	w.Helper()
+	w.ok(w.store.Update(ctx, func(t ostiary.Writer) error {
+		for i := range n {
+			id, err := t.NewID("app")
+			if err != nil {
+				return err
+			}
+			app := ostiary.App{Account: w.account, Token: token, ID: id, Name: fmt.Sprint(name, i), FirstSeenOn: w.clock.Now()}
+			if err := t.PutApp(app); err != nil {
+				return err
+			}
+		}
+		_, err := t.Append(w.account, w.clock.Now(), ostiary.Story{What: "app.new", Token: token}, nil)
+		return err
+	}))
+	_, _, err := w.authority.SetUser(ctx, w.bob.on(w.account), w.bob.id, authority.UserPatch{}) // memory follows a change
+	w.ok(err)
+}
+
 func TestFullTokenOffersToForgetWhatWaits(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	id, secret := w.newToken(w.bob, authority.NewToken{Privilege: ostiary.Normal, Default: ostiary.Pending, Description: "Kiosk"})
-	for i := range 102 {
-		w.clock.pass(200 * time.Millisecond)
-		w.ask(secret, fmt.Sprintf("scan-%03d", i), ostiary.ReadOnly)
-	}
+	w.turnUp(id, 100, "scan-")
+	w.demand(secret, "scan-last", ostiary.ReadOnly, ostiary.PendingApp)
 	page := w.bob.tokens("").says("100 applications wait for you", "There is no room for further applications of Kiosk",
 		"40 further applications", "50 more applications wait")
-	w.bob.token(id, "").says("There is no room for further applications of this token", "1 to 100 of 100")
-	page = page.press("Forget chosen", "Choose scan-099", "", "Choose scan-098", "").says("forgot scan-099", "forgot scan-098",
+	w.bob.token(id, "").says("There is no room for further applications of this token", "Applications 100")
+	page = page.press("Forget chosen", "Choose scan-99", "", "Choose scan-98", "").says("forgot the application scan-99", "forgot the application scan-98",
 		"98 applications wait for you").silent("no room")
 	page.lacks("Forget chosen")
-	w.demand(secret, "scan-101", ostiary.ReadOnly, ostiary.PendingApp)
-	w.bob.tokens("").says("99 applications wait for you", "scan-101")
+	w.demand(secret, "scan-last", ostiary.ReadOnly, ostiary.PendingApp)
+	w.bob.tokens("").says("99 applications wait for you", "scan-last")
 }
 
 func TestFilterFindsTokensAndSaysWhenItFindsNone(t *testing.T) {
@@ -206,4 +222,36 @@ func TestRetiredTokensStandApartWithWhoStillTries(t *testing.T) {
 		lacks("Save", "Retire", "Promote", "Allow this name").has("New token like this")
 	w.bob.post("/tokens/"+id.String(), "privilege", "Read-Only").is("This cannot be done now", http.StatusConflict)
 	w.bob.token(id, "/retire").is("This cannot be done now", http.StatusConflict)
+}
+
+func TestSectionsAreTurnedLikePages(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for i := range 62 {
+		w.newToken(w.bob, authority.NewToken{Privilege: ostiary.ReadOnly, Description: fmt.Sprintf("Export %02d", i)})
+	}
+	page := w.alice.tokens("").says("62 tokens", "1 to 12 of 62", "Export 61", "Export 50").silent("Export 49")
+	page = page.follow("All 62").says("1 to 25 of 62", "Export 37").silent("Export 36").lacks("Before")
+	page = page.follow("After").follow("After").says("51 to 62 of 62", "Export 11", "Export 00").lacks("After")
+	page.in("Export 11").press("Save", "Privileges", "Normal").says("Revision", "51 to 62 of 62")
+	page.follow("Before").says("26 to 50 of 62")
+	page.follow("All sections").says("1 to 12 of 62")
+	w.alice.tokens("&show=members&from=500").says("1 to 25 of 62")
+	w.alice.tokens("&show=retired").says("There is no token of this kind")
+	w.alice.tokens("&show=everything&from=-3").says("1 to 12 of 62")
+}
+
+func TestWhoDecidesComesBackToTheSamePageAndToNoOther(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id, _ := w.newToken(w.bob, authority.NewToken{Privilege: ostiary.Normal, Description: "Dashboards"})
+	path := "/tokens/" + id.String()
+	for _, from := range []string{"https://evil.example.com/tokens", "//evil.example.com/tokens", "/logout", "/tokens/1/retire", "tokens", "%"} {
+		w.bob.post(path, "description", "by "+from, "back", from).at("/tokens")
+	}
+	w.bob.open("/tokens?q=by&show=own")
+	w.bob.post(path, "description", "by list").at("/tokens?done=").says("Revision")
+	if got := w.bob.page; !strings.Contains(got, "q=by") || !strings.Contains(got, "show=own") {
+		t.Errorf("back at %s, want the filter and the section kept", got)
+	}
 }

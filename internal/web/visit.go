@@ -59,38 +59,6 @@ func (web *Web) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v.record(v.answered())
 }
 
-// answered is what the log is told of a page that was drawn. A form that is drawn again was refused.
-func (v *visit) answered() answer.Answer {
-	a := answer.Answer{Status: v.statusOr(http.StatusOK), Reason: ostiary.OK}
-	if a.Status >= http.StatusBadRequest {
-		a.Reason = max(v.reason, ostiary.Unavailable)
-	}
-	return a
-}
-
-// ask notes what the log is told of the request. Secrets that people paste into addresses are concealed.
-func (v *visit) ask() {
-	from := v.trusted.Caller(v.r.RemoteAddr, v.r.Header)
-	v.caller = authority.Caller{From: from, Agent: v.concealed(v.r.UserAgent())}
-	v.event = answer.Event{
-		Door: "page", Method: v.concealed(v.r.Method), Path: v.concealed(v.r.URL.EscapedPath()), Agent: v.caller.Agent,
-	}
-	if secret, ok := strings.CutPrefix(v.r.URL.Path, "/invite/"); ok && secret != "" {
-		v.event.Path = "/invite/…"
-	}
-	if from.IsValid() {
-		v.event.From = from.String()
-	}
-}
-
-// maxNoted is how much of a path or an agent is written down, in bytes.
-const maxNoted = 500
-
-func (v *visit) concealed(text string) string {
-	text = v.read.Conceal(text[:min(len(text), 2*maxNoted)], ostiary.SecretText{})
-	return text[:min(len(text), maxNoted)]
-}
-
 // run is the whole way of a request.
 func (v *visit) run() (reply, error) {
 	protect(v.w.Header())
@@ -118,18 +86,13 @@ func (v *visit) run() (reply, error) {
 	if v.session.ID == 0 && !found.open {
 		return v.toLogin(), nil
 	}
+	if err := v.chooseAccount(); err != nil && !found.open && !found.anywhere {
+		return nil, err
+	}
 	if !found.open && !found.anywhere && v.seat.Account.ID == 0 {
-		return v.noSeat()
+		return to("/profile"), nil
 	}
 	return found.do(v)
-}
-
-// noSeat is for a person who is on no account. A form was filled in on one, so it is not dropped silently.
-func (v *visit) noSeat() (reply, error) {
-	if v.r.Method == http.MethodPost {
-		return nil, errNoSeat
-	}
-	return to("/profile"), nil
 }
 
 // find looks the route up. The mux also fills in the ids of the path. A path that could be written shorter
@@ -176,8 +139,8 @@ func (v *visit) unserved() error {
 func (v *visit) readForm() error {
 	if err := v.guard.comesFromUs(v.r); err != nil {
 		return &ostiary.Refusal{
-			Reason: ostiary.CrossSite,
-			Say:    "The form was not sent by a page of Ostiary. Open the page again, and repeat it there.", Cause: err,
+			Reason: ostiary.CrossSite, Cause: err,
+			Say: "The form was not sent by a page of Ostiary. Open the page again, and repeat it there.",
 		}
 	}
 	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxForm)
@@ -190,89 +153,6 @@ func (v *visit) readForm() error {
 		return ostiary.Refuse(ostiary.BadValue, "The form cannot be read.")
 	}
 	return nil
-}
-
-// whoIsIt finds the person of the session's cookie, and the account that the page is about.
-func (v *visit) whoIsIt() error {
-	cookie := v.sessionSecret()
-	if cookie.Reveal() == "" {
-		return nil
-	}
-	find := v.login.Session
-	if v.isByItself() {
-		find = v.login.Look
-	}
-	session, err := find(v.r.Context(), cookie)
-	if isUnavailable(err) {
-		return err
-	}
-	if err != nil {
-		v.setCookie(sessionCookie, "", 0)
-		return nil
-	}
-	user, seats, err := v.authority.Seats(v.r.Context(), session.User)
-	if isUnavailable(err) {
-		return err
-	}
-	if err != nil {
-		return nil // disabled since: nobody is signed in
-	}
-	v.session, v.user, v.seats = session, user, seats
-	v.caller.User = user.ID
-	return v.chooseAccount()
-}
-
-// isByItself says whether a page asks, and no person: the stream of news, and the page that is drawn anew
-// because of it. An open page keeps nobody signed in.
-func (v *visit) isByItself() bool {
-	return v.r.URL.Path == "/live" || v.r.Method != http.MethodPost && v.r.Header.Get("Ostiary-Look") != ""
-}
-
-// chooseAccount: the one that the address or the form names, else the one looked at last, else the first.
-// A form stands on a page about one account, and is sent to an address that names it.
-func (v *visit) chooseAccount() error {
-	named := v.r.URL.Query().Get("account")
-	if v.r.Method == http.MethodPost && named == "" {
-		named = v.field("account")
-	}
-	if named == "" {
-		v.sit(v.cookie(accountCookie))
-		return nil
-	}
-	if !v.sit(named) {
-		return errNoSeat
-	}
-	if v.cookie(accountCookie) != named {
-		v.setCookie(accountCookie, named, aYear)
-	}
-	return nil
-}
-
-func (v *visit) sit(id string) (found bool) {
-	if len(v.seats) == 0 {
-		return false
-	}
-	chosen := v.seats[0]
-	for _, s := range v.seats {
-		if s.Account.ID.String() == id {
-			chosen, found = s, true
-		}
-	}
-	v.sitAt(chosen)
-	return found
-}
-
-func (v *visit) sitAt(s authority.Seat) {
-	v.seat = s
-	v.caller.Account, v.event.Account = s.Account.ID, s.Account.ID
-	v.zone = zoneOf(s.Account)
-}
-
-func zoneOf(a ostiary.Account) *time.Location {
-	if zone, err := time.LoadLocation(a.Timezone); err == nil {
-		return zone
-	}
-	return time.UTC
 }
 
 // field is a value of the form, or of the address where there is no form. Values of a form never come
@@ -323,41 +203,6 @@ func (v *visit) statusOr(status int) int {
 		return v.status
 	}
 	return status
-}
-
-// record writes the line of this visit, once.
-func (v *visit) record(a answer.Answer) (tag string) {
-	if !v.noted {
-		v.event.Answer, v.event.Took = a, time.Since(v.began)
-		v.noted, v.tag = true, v.log.Record(&v.event)
-	}
-	return v.tag
-}
-
-// recovered answers a panic like our own trouble. An answer that was begun is broken off.
-func (v *visit) recovered() {
-	trouble := recover()
-	if trouble == nil {
-		return
-	}
-	if trouble == http.ErrAbortHandler {
-		panic(trouble)
-	}
-	if v.wrote {
-		v.event.Err = answer.Panicked(trouble)
-		v.record(v.answers.Error(v.event.Err))
-		panic(http.ErrAbortHandler)
-	}
-	v.refuse(answer.Panicked(trouble))
-}
-
-// isUnavailable tells our own trouble from an answer: that something is not there, or may not be.
-func isUnavailable(err error) bool {
-	var refusal *ostiary.Refusal
-	if err == nil || errors.Is(err, ostiary.ErrNotFound) {
-		return false
-	}
-	return !errors.As(err, &refusal) || refusal.Reason == ostiary.Unavailable
 }
 
 // A file is what is sent as it is.

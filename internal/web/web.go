@@ -71,14 +71,15 @@ type Web struct {
 	guard     guard
 	mux       *http.ServeMux
 	handlers  map[string]route // by pattern
+	firsts    map[string]bool  // with which the addresses of the pages begin
 	drawings  drawings
 	static    static
 	streams   *streams
 }
 
 // New makes the pages.
-func New(a *authority.Authority, l Login, read *credential.Reader, trusted credential.Trusted, t *answer.Table,
-	rec Recorder, o Options,
+func New(a *authority.Authority, l Login, read *credential.Reader, trusted credential.Trusted,
+	t *answer.Table, rec Recorder, o Options,
 ) (*Web, error) {
 	o.PublicURL = strings.TrimRight(o.PublicURL, "/")
 	o.APIURL = strings.TrimRight(o.APIURL, "/")
@@ -87,7 +88,8 @@ func New(a *authority.Authority, l Login, read *credential.Reader, trusted crede
 	}
 	web := &Web{
 		authority: a, login: l, read: read, trusted: trusted, answers: t, log: rec, opt: o,
-		guard: newGuard(o.PublicURL), mux: http.NewServeMux(), handlers: map[string]route{}, streams: newStreams(),
+		guard: newGuard(o.PublicURL), mux: http.NewServeMux(), handlers: map[string]route{}, firsts: map[string]bool{},
+		streams: newStreams(),
 	}
 	var err error
 	if web.static, err = newStatic(); err != nil {
@@ -98,6 +100,8 @@ func New(a *authority.Authority, l Login, read *credential.Reader, trusted crede
 	}
 	for _, r := range routes() {
 		web.handlers[r.pattern] = r
+		_, path, _ := strings.Cut(r.pattern, " ")
+		web.firsts[first(path)] = true
 		web.mux.Handle(r.pattern, http.NotFoundHandler()) // the mux only finds the pattern
 	}
 	return web, nil
@@ -110,11 +114,11 @@ func (web *Web) Owns(r *http.Request) bool {
 	if path == "/" {
 		return r.Header.Get("Authorization") == "" && strings.Contains(r.Header.Get("Accept"), "text/html")
 	}
-	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	switch first {
-	case "login", "logout", "invite", "tokens", "apps", "which", "live", "team", "audit", "audit.csv", "audit.jsonl",
-		"why", "profile", "static":
-		return true
-	}
-	return false
+	return web.firsts[first(path)]
+}
+
+// first is what stands between the first and the second slash.
+func first(path string) string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	return name
 }

@@ -123,7 +123,8 @@ func (v *visit) answerWhy(view *whyView) error {
 		path = "/"
 	}
 	asked.Method, asked.Path = method, path
-	e, err := v.authority.Explain(v.r.Context(), v.caller, view.Card.ID, asked.App, method, path, from.Unmap().WithZone(""))
+	from = from.Unmap().WithZone("")
+	e, err := v.authority.Explain(v.r.Context(), v.caller, view.Card.ID, asked.App, method, path, from)
 	if err != nil {
 		return err
 	}
@@ -166,8 +167,7 @@ func (a *whyAnswer) Verdict() string {
 	return "would be refused"
 }
 
-// LetIn, Undecided and Refused say what can be done about the application: it gets through, nobody has
-// decided, a person or the default keeps it out.
+// LetIn says that the request gets through.
 func (a *whyAnswer) LetIn() bool { return a.Decision.Reason == ostiary.OK }
 
 // KeptOut says that it is the application that is kept out, so that to allow it would help.
@@ -185,11 +185,11 @@ func (a *whyAnswer) Next() string {
 		if a.Card.Offers.Decide {
 			return "If you know the application, allow it: its next request is let through."
 		}
-		return "You cannot decide about this application. The owner of the token can, and so can an admin of the account."
+		return "You cannot decide about this application. An admin of the account can."
 	case ostiary.LowRole:
 		if a.Card.Limited() {
-			return "The role of the token’s owner limits it. With a higher role the owner’s tokens can do more at once; " +
-				"an admin changes it on the Team page."
+			return "The role of the token’s owner limits it. With a higher role the owner’s tokens can do more " +
+				"at once; an admin changes it on the Team page."
 		}
 		return "The token needs a higher privilege. Whoever may change the token sets it on the token’s page."
 	case ostiary.BadToken:
@@ -197,7 +197,8 @@ func (a *whyAnswer) Next() string {
 		case !a.Card.Live():
 			return "A retired token never works again. Make a new one, and give it to the application."
 		case a.Card.Ownerless():
-			return "It works again once its owner can sign in and is a member. An admin can also promote it to an account token."
+			return "It works again once its owner can sign in and is a member. " +
+				"An admin can also promote it to an account token."
 		}
 		return "Its time is over. Make a new token, and give it to the application."
 	case ostiary.WrongNetwork:
