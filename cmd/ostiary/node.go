@@ -101,7 +101,9 @@ func (n *node) open(ctx context.Context) (err error) {
 	n.Authority = authority.New(counted, n.directory, n.follower, n.usage, authority.Settings{
 		Format: n.format(), Caps: n.caps(), RatePerSec: cfg.RateLimit, Rules: rules, Log: n.log, Now: n.now,
 	})
-	n.listeners, err = serve.Listen(cfg.Listen, cfg.AdminListen, cfg.Data, cfg.TLSCert != "")
+	n.listeners, err = serve.Listen(serve.Addresses{
+		Main: cfg.Listen, Admin: cfg.AdminListen, Auth: cfg.AuthListen, Data: cfg.Data, TLS: cfg.TLSCert != "",
+	})
 	if err != nil {
 		return err
 	}
@@ -140,14 +142,20 @@ func (n *node) join(rules []ostiary.Rule) error {
 		shown = n.around(shown)
 	}
 	n.metrics.Watch(n.watched())
-	n.server, err = serve.New(n.listeners, serve.Options{
-		Gate:  gate.NewForward(n.Authority, read, trusted, rules, answers, n.requests),
-		Pages: shown, API: native.Public(),
+	doors := &gate.Gate{
+		Check: n.Authority, Read: read, Trusted: trusted, Rules: rules, Answers: answers, Log: n.requests,
+	}
+	options := serve.Options{
+		Gate: gate.NewForward(doors), Pages: shown, API: native.Public(),
 		Operator: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			native.Operator(serve.Operator(r.Context())).ServeHTTP(w, r)
 		}),
 		State: n.state, Metrics: n.metrics, TLSCert: cfg.TLSCert, TLSKey: cfg.TLSKey, Log: n.log,
-	})
+	}
+	if cfg.AuthListen != "" {
+		options.Fast = gate.NewFast(doors, n.log)
+	}
+	n.server, err = serve.New(n.listeners, options)
 	return err
 }
 

@@ -29,16 +29,21 @@ type bodyV1 struct {
 
 // Write sends the answer. The tag is that of its line in the request log.
 func (t *Table) Write(w http.ResponseWriter, a Answer, tag string) {
-	t.writeHeaders(w.Header(), a, tag)
+	send(w, a.Status, t.Render(w.Header(), a, tag))
+}
+
+// Render is Write for who sends the answer in another way: it sets the headers, and gives the body.
+func (t *Table) Render(h http.Header, a Answer, tag string) []byte {
+	t.writeHeaders(h, a, tag)
 	b := t.body(a, tag)
-	send(w, a.Status, b, func() any { b.Detail = nil; return b })
+	return jsonText(b, func() any { b.Detail = nil; return b })
 }
 
 // WriteV1 sends the answer with the keys "success" and "error" of the first API besides.
 func (t *Table) WriteV1(w http.ResponseWriter, a Answer, tag string) {
 	t.writeHeaders(w.Header(), a, tag)
 	b := bodyV1{Error: a.Message, body: t.body(a, tag)}
-	send(w, a.Status, b, func() any { b.Detail = nil; return b })
+	send(w, a.Status, jsonText(b, func() any { b.Detail = nil; return b }))
 }
 
 func (t *Table) body(a Answer, tag string) body {
@@ -77,16 +82,20 @@ func (t *Table) writeHeaders(h http.Header, a Answer, tag string) {
 	}
 }
 
-// send writes the body, or what plain makes of it where a detail cannot be written as JSON.
-// json.Marshal escapes what HTML and scripts could trip over, and replaces invalid UTF-8.
-func send(w http.ResponseWriter, status int, b any, plain func() any) {
+func send(w http.ResponseWriter, status int, text []byte) {
+	w.Header()["Content-Length"] = []string{strconv.Itoa(len(text))}
+	w.WriteHeader(status)
+	w.Write(text)
+}
+
+// jsonText is a body, or what plain makes of it where a detail cannot be written as JSON. json.Marshal
+// escapes what HTML and scripts could trip over, and replaces invalid UTF-8.
+func jsonText(b any, plain func() any) []byte {
 	text, err := json.Marshal(b)
 	if err != nil {
 		text, _ = json.Marshal(plain())
 	}
-	w.Header()["Content-Length"] = []string{strconv.Itoa(len(text) + 1)}
-	w.WriteHeader(status)
-	w.Write(append(text, '\n'))
+	return append(text, '\n')
 }
 
 // headerText drops what may not stand in a header's value: all but printable ASCII.

@@ -19,6 +19,7 @@ type Config struct {
 
 	Listen       string
 	AdminListen  string // empty: none
+	AuthListen   string // HOST:PORT or unix:PATH; empty: none
 	TLSCert      string
 	TLSKey       string
 	TrustedPeers string

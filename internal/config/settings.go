@@ -37,6 +37,8 @@ func settings(c *Config) []setting {
 		},
 		{"Listening", "admin-listen", "`ADDRESS` for metrics, and for profiles to loopback callers; " +
 			"empty for none", text(&c.AdminListen, "127.0.0.1:8701", addressOrNone)},
+		{"Listening", "auth-listen", "`ADDRESS` of the fast door, which answers /auth alone and costs half: HOST:PORT, " +
+			"or unix:PATH for proxies of this machine in the server's group (default: none)", text(&c.AuthListen, "", socketOrNone)},
 		{"Listening", "tls-cert", "`FILE` with the certificate and its chain, in PEM", text(&c.TLSCert, "", nil)},
 		{"Listening", "tls-key", "`FILE` with the certificate's key, in PEM", text(&c.TLSKey, "", nil)},
 		{

@@ -187,6 +187,18 @@ func addressOrNone(s string) (string, error) {
 	return address(s)
 }
 
+// socketOrNone also takes unix:PATH. The system takes no longer path for a socket.
+func socketOrNone(s string) (string, error) {
+	path, isSocket := strings.CutPrefix(s, "unix:")
+	if !isSocket {
+		return addressOrNone(s)
+	}
+	if path == "" || len(path) > 100 {
+		return "", errors.New("unix: takes a path of at most 100 bytes")
+	}
+	return s, nil
+}
+
 func baseURL(s string) (string, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {

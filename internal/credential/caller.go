@@ -59,7 +59,12 @@ func (t Trusted) Peer(remoteAddr string) (addr netip.Addr, trusted bool) {
 	if err != nil {
 		return netip.Addr{}, false
 	}
-	addr = host.Addr().Unmap().WithZone("")
+	return t.Believes(host.Addr())
+}
+
+// Believes is Peer for who has the address already.
+func (t Trusted) Believes(peer netip.Addr) (addr netip.Addr, trusted bool) {
+	addr = peer.Unmap().WithZone("")
 	return addr, t.contains(addr)
 }
 

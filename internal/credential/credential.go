@@ -99,6 +99,9 @@ func (r *Reader) Headers() []string {
 	return append(names, "Authorization")
 }
 
+// AccountHeader is the canonical name of the header that names the account.
+func (r *Reader) AccountHeader() string { return r.account }
+
 // Read finds the credential. A carrier is a pair of headers, or Authorization with Basic or Bearer.
 // The one carrier that holds something of a token's shape counts, and the others belong to somebody
 // else; two that differ are no credential, and neither is a header given twice.

@@ -23,6 +23,7 @@ func FuzzForward(f *testing.F) {
 	f.Fuzz(func(t *testing.T, method, uri, method2, uri2, query, token, app, revision string) {
 		address := &url.URL{Path: "/auth", RawQuery: query}
 		r := &http.Request{Method: "GET", URL: address, RemoteAddr: "127.0.0.1:9", Header: http.Header{}}
+		r.RequestURI = "/auth?" + query
 		for name, value := range map[string]string{
 			"X-Original-Method": method, "X-Original-Uri": uri, "X-Forwarded-Method": method2, "X-Forwarded-Uri": uri2,
 			"X-Circonus-Auth-Token": token, "X-Circonus-App-Name": app, "X-Ostiary-Min-Revision": revision,

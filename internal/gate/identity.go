@@ -12,10 +12,20 @@ import (
 // noStore is the Cache-Control of every answer. It is shared, and nobody writes to it.
 var noStore = []string{"no-store"}
 
-// identify puts the identity that was proved on an answer (contract 6). Every header is there and
-// none is empty: some proxies keep the caller's own copy of one that is missing. Eight entries are
-// what a small map holds without growing. It also gives the caller's address in text.
-func identify(h http.Header, d *ostiary.Decision, from netip.Addr) (string, error) {
+// An identity is who shows a token, as values of headers (contract 6). Every one is there and none
+// is empty: some proxies keep the caller's own copy of one that is missing.
+type identity [identityHeaders]string
+
+const identityHeaders = 7
+
+// identityNames are the headers of an identity, in the order of its values.
+var identityNames = [identityHeaders]string{
+	"X-Ostiary-Account", "X-Ostiary-Account-Id", "X-Ostiary-User", "X-Ostiary-Role", "X-Ostiary-Token-Id",
+	"X-Ostiary-App", "X-Ostiary-Revision",
+}
+
+// prove fills the identity in from a decision, and gives the caller's address in text.
+func (i *identity) prove(d *ostiary.Decision, from netip.Addr) (string, error) {
 	user := "-"
 	if d.Kind != ostiary.AccountToken {
 		user = headerSafe(d.Email)
@@ -26,7 +36,7 @@ func identify(h http.Header, d *ostiary.Decision, from netip.Addr) (string, erro
 		return "", errors.New("the decision lacks a part of the identity: account, owner, token or application")
 	}
 
-	// One text for all the numbers, and one list for all the values: two allocations.
+	// One text for all the numbers: one allocation.
 	var room [128]byte
 	b := strconv.AppendUint(room[:0], uint64(d.Account), 10)
 	endAccount := len(b)
@@ -38,19 +48,22 @@ func identify(h http.Header, d *ostiary.Decision, from netip.Addr) (string, erro
 		b = from.AppendTo(b)
 	}
 	text := string(b)
-	v := &[7]string{
+	*i = identity{
 		account, text[:endAccount], user, d.Role.String(),
 		text[endAccount:endToken], d.AppName, text[endToken:endRevision],
 	}
-	h["Cache-Control"] = noStore
-	h["X-Ostiary-Account"] = v[0:1:1]
-	h["X-Ostiary-Account-Id"] = v[1:2:2]
-	h["X-Ostiary-User"] = v[2:3:3]
-	h["X-Ostiary-Role"] = v[3:4:4]
-	h["X-Ostiary-Token-Id"] = v[4:5:5]
-	h["X-Ostiary-App"] = v[5:6:6]
-	h["X-Ostiary-Revision"] = v[6:7:7]
 	return text[endRevision:], nil
+}
+
+// onto puts the identity on an answer. Its values get a list of their own, because an answer may be
+// read after the job is used again. With Cache-Control they are eight entries, which is what a small
+// map holds without growing.
+func (i *identity) onto(h http.Header) {
+	v := *i
+	h["Cache-Control"] = noStore
+	for n, name := range identityNames {
+		h[name] = v[n : n+1 : n+1]
+	}
 }
 
 // headerSafe writes a text so that it survives every proxy, and so that two texts never become one:

@@ -16,30 +16,27 @@ const (
 	envoyDoor = "/auth/envoy"
 )
 
-// ask finds out what the door is asked about (contract 3.3): method and URI of the request, which
+// question finds out what a door is asked about (contract 3.3): method and URI of the request, which
 // only a trusted peer can say; a role in the query of /auth; the oldest revision that may answer.
 // Whatever is missing or unclear is an error that names it: a door does not guess.
-func (f *Forward) ask(j *job, r *http.Request, trusted bool) error {
-	q := &j.q
-	if agent := r.Header["User-Agent"]; len(agent) > 0 {
-		q.Agent = f.noted(agent[0], q.Token)
-	}
-	if err := readMinRevision(q, r.Header["X-Ostiary-Min-Revision"]); err != nil {
+func (g *Gate) question(j *job) error {
+	if err := g.aside(j, j.header); err != nil {
 		return err
 	}
-	if r.URL.Path != door || r.URL.RawPath != "" {
-		uri, ok := strings.CutPrefix(r.RequestURI, envoyDoor)
+	path, query, _ := strings.Cut(j.target, "?")
+	if path != door && !isDoorOfHost(path) {
+		uri, ok := strings.CutPrefix(j.target, envoyDoor)
 		if !ok || uri == "" {
 			return errors.New("the door is asked at /auth, or at /auth/envoy/ with the path of the request behind it")
 		}
-		return f.askAbout(j, r.Method, uri, trusted)
+		return g.askAbout(j, j.method, uri, j.trusted)
 	}
 
-	method, uri, err := readQuestion(r.Header)
+	method, uri, err := readQuestion(j.header)
 	if err != nil {
 		return err
 	}
-	need, err := readNeed(r.URL.RawQuery)
+	need, err := readNeed(query)
 	if err != nil {
 		return err
 	}
@@ -48,31 +45,46 @@ func (f *Forward) ask(j *job, r *http.Request, trusted bool) error {
 			return errors.New("the proxy did not say what it asks about: it must send X-Original-Method and " +
 				"X-Original-URI, or X-Forwarded-Method and X-Forwarded-Uri, or ask for /auth?need=ROLE")
 		}
-		q.Need = need
+		j.q.Need = need
 		return nil
 	}
-	if err := f.askAbout(j, method, uri, trusted); err != nil {
+	if err := g.askAbout(j, method, uri, j.trusted); err != nil {
 		return err
 	}
-	q.Need = ostiary.Raise(q.Need, need)
+	j.q.Need = ostiary.Raise(j.q.Need, need)
 	return nil
 }
 
+// isDoorOfHost knows the door in the form of a target that is meant for proxies: http://host/auth.
+func isDoorOfHost(path string) bool {
+	rest, absolute := strings.CutPrefix(path, "http://")
+	_, below, _ := strings.Cut(rest, "/")
+	return absolute && below == door[1:]
+}
+
+// aside reads what headers say besides: the agent, and the oldest revision that may answer.
+func (g *Gate) aside(j *job, h http.Header) error {
+	if agent := h["User-Agent"]; len(agent) > 0 {
+		j.q.Agent = g.noted(agent[0], j.q.Token)
+	}
+	return readMinRevision(&j.q, h["X-Ostiary-Min-Revision"])
+}
+
 // askAbout puts the request that is asked about, and the role it needs, into the question.
-func (f *Forward) askAbout(j *job, method, uri string, trusted bool) error {
+func (g *Gate) askAbout(j *job, method, uri string, trusted bool) error {
 	if !trusted {
 		return errors.New("a peer that is not among --trusted-peers says what it asks about")
 	}
 	if !isMethod(method) {
-		return fmt.Errorf("the method that is asked about is malformed: %.40q", f.read.Conceal(method, j.q.Token))
+		return fmt.Errorf("the method that is asked about is malformed: %.40q", g.Read.Conceal(method, j.q.Token))
 	}
 	path, _, _ := strings.Cut(uri, "?")
 	if !isPath(path) {
 		return fmt.Errorf("the URI that is asked about has no path that begins with / and is free of spaces, "+
-			"control characters and #: %.100q", f.read.Conceal(path, j.q.Token))
+			"control characters and #: %.100q", g.Read.Conceal(path, j.q.Token))
 	}
 
-	need, err := ostiary.Need(f.rules, method, path)
+	need, err := ostiary.Need(g.Rules, method, path)
 	if err != nil {
 		// The credential is looked at first: a caller learns in the order of the contract.
 		if !isUnclear(err) {
@@ -80,7 +92,7 @@ func (f *Forward) askAbout(j *job, method, uri string, trusted bool) error {
 		}
 		j.q.Unclear = true
 	}
-	j.q.Method, j.q.Path, j.q.Need = method, f.noted(path, j.q.Token), need
+	j.q.Method, j.q.Path, j.q.Need = method, g.noted(path, j.q.Token), need
 	return nil
 }
 
@@ -94,8 +106,8 @@ const maxNoted = 500
 
 // noted is what may be written down of a text that a request sent. It is cut after secrets are
 // gone from it, so that no part of one stays at the end.
-func (f *Forward) noted(text string, shown ostiary.SecretText) string {
-	text = f.read.Conceal(text[:min(len(text), 2*maxNoted)], shown)
+func (g *Gate) noted(text string, shown ostiary.SecretText) string {
+	text = g.Read.Conceal(text[:min(len(text), 2*maxNoted)], shown)
 	return text[:min(len(text), maxNoted)]
 }
 

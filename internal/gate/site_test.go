@@ -2,18 +2,23 @@ package gate_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"ostiary"
 	"ostiary/internal/answer"
@@ -127,7 +132,7 @@ func (l *requestLog) Record(e *answer.Event) string {
 		panic("the log is broken")
 	}
 	l.events = append(l.events, *e)
-	return fmt.Sprintf("tag-%d", len(l.events))
+	return fmt.Sprintf("tag-%06d", len(l.events)) // of one length, as real ones
 }
 
 func (l *requestLog) last() answer.Event {
@@ -139,25 +144,63 @@ func (l *requestLog) last() answer.Event {
 	return l.events[len(l.events)-1]
 }
 
-// A site is a door on a real server.
+// A site is both doors, each on a real server: with net/http, and the fast one.
 type site struct {
 	*authority
-	log  *requestLog
-	addr string
+	log        *requestLog
+	addr, fast string
 }
 
 func open(t testing.TB, trusted string, rules ...ostiary.Rule) *site {
 	t.Helper()
 	s := &site{authority: newAuthority(), log: &requestLog{}}
-	server := httptest.NewServer(newDoor(t, s.authority, s.log, trusted, rules))
+	g := newGate(t, s.authority, s.log, trusted, rules)
+	server := httptest.NewServer(gate.NewForward(g))
 	t.Cleanup(server.Close)
-	s.addr = server.Listener.Addr().String()
+	s.addr, s.fast = server.Listener.Addr().String(), openFast(t, g)
 	return s
+}
+
+func openFast(t testing.TB, g *gate.Gate) (addr string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	serveFast(t, gate.NewFast(g, quiet()), l)
+	return l.Addr().String()
+}
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+func serveFast(t testing.TB, fast *gate.Fast, l net.Listener) {
+	t.Helper()
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		if err := fast.Serve(l); err != nil {
+			t.Errorf("the fast door ended: %v", err)
+		}
+	})
+	t.Cleanup(func() {
+		ctx, stop := context.WithTimeout(context.Background(), 5*time.Second)
+		defer stop()
+		if err := fast.Shutdown(ctx); err != nil {
+			t.Errorf("the fast door does not end: %v", err)
+		}
+		serving.Wait()
+	})
 }
 
 func newDoor(t testing.TB, c gate.Checker, rec gate.Recorder, trusted string,
 	rules []ostiary.Rule,
 ) *gate.Forward {
+	t.Helper()
+	return gate.NewForward(newGate(t, c, rec, trusted, rules))
+}
+
+func newGate(t testing.TB, c gate.Checker, rec gate.Recorder, trusted string,
+	rules []ostiary.Rule,
+) *gate.Gate {
 	t.Helper()
 	read, err := credential.New(credential.Settings{Format: format})
 	if err != nil {
@@ -168,7 +211,7 @@ func newDoor(t testing.TB, c gate.Checker, rec gate.Recorder, trusted string,
 		t.Fatal(err)
 	}
 	table := answer.New(answer.Settings{Server: "door", Realm: "Ostiary", PublicURL: publicURL})
-	return gate.NewForward(c, read, peers, rules, table, rec)
+	return &gate.Gate{Check: c, Read: read, Trusted: peers, Rules: rules, Answers: table, Log: rec}
 }
 
 // A reply is an answer of the door, and its body where it is JSON.
@@ -180,10 +223,38 @@ type reply struct {
 
 func (r reply) code() string { return r.Header.Get("X-Ostiary-Code") }
 
-// ask sends the lines as they are: net/http's client would put them right.
+// ask asks both doors, and expects the same of them. Where the fast one takes something for no HTTP,
+// the other may say more.
 func (s *site) ask(t testing.TB, request string, lines ...string) reply {
 	t.Helper()
-	conn, err := net.Dial("tcp", s.addr)
+	fast := ask(t, s.fast, request, lines...)
+	r := ask(t, s.addr, request, lines...)
+	if fast.StatusCode == http.StatusBadRequest {
+		return r
+	}
+	if diff := gocmp.Diff(r.said(), fast.said()); diff != "" {
+		t.Errorf("%s %q: the fast door differs (-/auth +fast):\n%s", request, lines, diff)
+	}
+	return r
+}
+
+// said is all that an answer says but when and in which line of the log.
+func (r reply) said() []string {
+	tag := strings.NewReplacer(cmp.Or(r.Header.Get("X-Ostiary-Tag"), "no tag"), "TAG")
+	said := []string{r.Status, tag.Replace(r.text)}
+	for name, values := range r.Header {
+		if name != "Date" && name != "Connection" {
+			said = append(said, name+": "+tag.Replace(strings.Join(values, " | ")))
+		}
+	}
+	slices.Sort(said)
+	return said
+}
+
+// ask sends the lines as they are: net/http's client would put them right.
+func ask(t testing.TB, addr, request string, lines ...string) reply {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -105,7 +105,7 @@ func TestRenewedCertificateIsUsedAndABrokenOneIsNot(t *testing.T) {
 
 func TestMissingCertificateSaysWhichFile(t *testing.T) {
 	t.Parallel()
-	l, err := Listen("127.0.0.1:0", "", shortDir(t), true)
+	l, err := Listen(Addresses{Main: "127.0.0.1:0", Data: shortDir(t), TLS: true})
 	if err != nil {
 		t.Fatal(err)
 	}

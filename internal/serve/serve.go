@@ -19,6 +19,8 @@ type Options struct {
 	Gate     http.Handler // /auth and all below it
 	Pages    Pages        // the requests that it owns; nil: none
 	API      http.Handler // whatever else comes to the main listener
+	Fast     Door         // at the address for questions alone; nil where there is none
+	Proxy    Door         // the same for the reverse proxy
 	Operator http.Handler // the management socket; Operator gives who speaks
 	State    func() State
 	Metrics  *Metrics
@@ -34,18 +36,31 @@ type Pages interface {
 	Close() // ends the answers that stay open; nothing new is begun
 }
 
+// A Door answers at a listener of its own, until it is shut down.
+type Door interface {
+	Serve(net.Listener) error
+	Shutdown(context.Context) error
+	Close() error // breaks off what is there
+}
+
 // A Server answers at its listeners until it is shut down.
 type Server struct {
 	listeners           *Listeners
 	log                 *slog.Logger
 	main, admin, socket *http.Server
+	doors               []door // those at listeners of their own
 	serving             sync.WaitGroup
 	broken              chan error
 }
 
+type door struct {
+	Door
+	at net.Listener
+}
+
 // New makes a server of taken addresses. It owns them from now on, also after an error.
 func New(l *Listeners, o Options) (*Server, error) {
-	s := &Server{listeners: l, log: o.Log, broken: make(chan error, 3)}
+	s := &Server{listeners: l, log: o.Log, broken: make(chan error, 5)}
 	d := &dispatcher{gate: o.Gate, pages: o.Pages, api: o.API, alive: alive, ready: ready(o.State, false), log: o.Log}
 	s.main = s.server(d)
 	if o.Pages != nil {
@@ -57,6 +72,12 @@ func New(l *Listeners, o Options) (*Server, error) {
 	s.socket.ConnContext = withPeer
 	s.socket.WriteTimeout = 0 // a backup is as long as it is
 	l.socket.log = o.Log
+	if o.Fast != nil {
+		s.doors = append(s.doors, door{o.Fast, l.auth})
+	}
+	if o.Proxy != nil {
+		s.doors = append(s.doors, door{o.Proxy, l.proxy})
+	}
 	if l.secure {
 		cert, err := loadCertificate(o.TLSCert, o.TLSKey, o.Log)
 		if err != nil {
@@ -95,13 +116,17 @@ func (s *Server) Start() {
 		s.serve(func() error { return s.admin.Serve(l.admin) })
 	}
 	s.serve(func() error { return s.socket.Serve(l.socket) })
-	s.log.Info("listening", "url", l.URL(), "admin_url", l.AdminURL(), "socket", l.socket.path)
+	for _, d := range s.doors {
+		s.serve(func() error { return d.Serve(d.at) })
+	}
+	s.log.Info("listening", "url", l.URL(), "admin_url", l.AdminURL(), "socket", l.socket.path,
+		"fast_url", l.FastURL(), "proxy_url", l.ProxyURL())
 	notify("READY=1")
 }
 
 func (s *Server) serve(run func() error) {
 	s.serving.Go(func() {
-		if err := run(); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+		if err := run(); err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 			s.broken <- fmt.Errorf("a listener broke down: %w", err)
 		}
 	})
@@ -115,22 +140,26 @@ func (s *Server) Broken() <-chan error { return s.broken }
 func (s *Server) Shutdown(ctx context.Context) error {
 	notify("STOPPING=1")
 	var ending sync.WaitGroup
-	var errs [2]error
-	for i, h := range []*http.Server{s.main, s.socket} {
-		ending.Go(func() { errs[i] = end(ctx, h) })
+	all := []Door{s.main, s.socket}
+	for _, d := range s.doors {
+		all = append(all, d)
+	}
+	errs := make([]error, len(all))
+	for i, d := range all {
+		ending.Go(func() { errs[i] = end(ctx, d) })
 	}
 	ending.Wait()
 	// The metrics can be read until the last request has gone; a profile is not waited for.
 	s.admin.Close()
 	s.listeners.Close()
 	s.serving.Wait()
-	return errors.Join(errs[:]...)
+	return errors.Join(errs...)
 }
 
-func end(ctx context.Context, h *http.Server) error {
-	err := h.Shutdown(ctx)
+func end(ctx context.Context, d Door) error {
+	err := d.Shutdown(ctx)
 	if err != nil {
-		h.Close()
+		d.Close()
 		return fmt.Errorf("requests were broken off: %w", err)
 	}
 	return nil

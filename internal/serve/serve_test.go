@@ -43,7 +43,7 @@ func start(t *testing.T, change func(*Options)) *running {
 	if change != nil {
 		change(&o)
 	}
-	l, err := Listen("127.0.0.1:0", "127.0.0.1:0", r.data, o.TLSCert != "")
+	l, err := Listen(Addresses{Main: "127.0.0.1:0", Admin: "127.0.0.1:0", Data: r.data, TLS: o.TLSCert != ""})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,7 +228,7 @@ func TestProfilesAreForLoopbackCallersOnly(t *testing.T) {
 	}
 	ip := outside(t)
 	data := shortDir(t)
-	l, err := Listen("127.0.0.1:0", "0.0.0.0:0", data, false)
+	l, err := Listen(Addresses{Main: "127.0.0.1:0", Admin: "0.0.0.0:0", Data: data})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -372,11 +372,14 @@ func TestTakenAddressSaysWhatToDo(t *testing.T) {
 	}
 	defer other.Close()
 	taken := other.Addr().String()
-	for setting, try := range map[string]func() (*Listeners, error){
-		"--listen":       func() (*Listeners, error) { return Listen(taken, "", shortDir(t), false) },
-		"--admin-listen": func() (*Listeners, error) { return Listen("127.0.0.1:0", taken, shortDir(t), false) },
+	for setting, at := range map[string]Addresses{
+		"--listen":       {Main: taken},
+		"--admin-listen": {Main: "127.0.0.1:0", Admin: taken},
+		"--auth-listen":  {Main: "127.0.0.1:0", Auth: taken},
+		"--proxy-listen": {Main: "127.0.0.1:0", Proxy: taken},
 	} {
-		_, err := try()
+		at.Data = shortDir(t)
+		_, err := Listen(at)
 		if !errors.Is(err, ErrTaken) || !strings.Contains(err.Error(), taken) || !strings.Contains(err.Error(), setting) {
 			t.Errorf("%s: %v", setting, err)
 		}
@@ -385,7 +388,7 @@ func TestTakenAddressSaysWhatToDo(t *testing.T) {
 
 func TestAddressForAllIsShownAsOneThatCanBeCalled(t *testing.T) {
 	t.Parallel()
-	l, err := Listen("0.0.0.0:0", "", shortDir(t), false)
+	l, err := Listen(Addresses{Main: "0.0.0.0:0", Data: shortDir(t)})
 	if err != nil {
 		t.Fatal(err)
 	}

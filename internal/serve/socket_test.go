@@ -97,7 +97,7 @@ func TestDataFolderWithALongNameHasItsSocket(t *testing.T) {
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	l, err := Listen("127.0.0.1:0", "", data, false)
+	l, err := Listen(Addresses{Main: "127.0.0.1:0", Data: data})
 	if err != nil {
 		t.Fatal(err)
 	}
