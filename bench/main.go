@@ -2,7 +2,7 @@
 // compared takes turns, and CPU time counts, not requests a second.
 //
 //	go run ./bench decision     a decision in process, at 10,000 and 1,000,000 tokens
-//	go run ./bench auth         /auth against a bare net/http handler, with 100,000 tokens, under wrk
+//	go run ./bench doors        each door against bare handlers and other proxies, with 100,000 tokens, under wrk
 //	go run ./bench change       a change over the management socket against bare durable commits
 //	go run ./bench flush        changes while use is written, against changes while none is
 //	go run ./bench              all of them
@@ -28,12 +28,12 @@ var parts = []struct {
 	name string
 	run  func(folder string) error
 }{
-	{"decision", decision}, {"auth", auth}, {"change", change}, {"flush", flush},
+	{"decision", decision}, {"doors", doors}, {"change", change}, {"flush", flush},
 }
 
 func run(args []string) error {
-	if len(args) == 1 && args[0] == "bare" {
-		return bare()
+	if len(args) == 2 && args[0] == "bare" {
+		return bare(args[1])
 	}
 	for _, p := range parts {
 		if len(args) > 0 && !slices.Contains(args, p.name) {
