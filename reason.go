@@ -28,6 +28,8 @@ const (
 	TooLarge      // a body over the limit
 	Conflict      // already retired, already an account token, last admin, …
 	WrongPassword // a person who signs in, or confirms, is not let in: nobody can tell why
+	NoUpstream    // the API behind the proxy cannot be reached, or does not answer in HTTP
+	SlowUpstream  // the API behind the proxy does not answer in time
 	reasonsEnd
 )
 
@@ -35,7 +37,7 @@ var reasonNames = [...]string{
 	"undecided", "ok", "unavailable", "no token", "bad token", "wrong account", "no app name", "bad app name",
 	"pending app", "denied app", "wrong network", "too many", "no route", "wrong method", "unclear path",
 	"low role", "self", "cross site", "hidden", "bad value", "too large", "conflict",
-	"wrong password",
+	"wrong password", "no upstream", "slow upstream",
 }
 
 // String is the reason in lower-case words: "pending app". Metrics and log lines use it.

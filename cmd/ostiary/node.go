@@ -102,7 +102,7 @@ func (n *node) open(ctx context.Context) (err error) {
 		Format: n.format(), Caps: n.caps(), RatePerSec: cfg.RateLimit, Rules: rules, Log: n.log, Now: n.now,
 	})
 	n.listeners, err = serve.Listen(serve.Addresses{
-		Main: cfg.Listen, Admin: cfg.AdminListen, Auth: cfg.AuthListen, Data: cfg.Data, TLS: cfg.TLSCert != "",
+		Main: cfg.Listen, Admin: cfg.AdminListen, Auth: cfg.AuthListen, Proxy: cfg.ProxyListen, Data: cfg.Data, TLS: cfg.TLSCert != "",
 	})
 	if err != nil {
 		return err
@@ -154,6 +154,12 @@ func (n *node) join(rules []ostiary.Rule) error {
 	}
 	if cfg.AuthListen != "" {
 		options.Fast = gate.NewFast(doors, n.log)
+	}
+	if cfg.ProxyListen != "" {
+		options.Proxy, err = n.newProxy(doors)
+		if err != nil {
+			return err
+		}
 	}
 	n.server, err = serve.New(n.listeners, options)
 	return err

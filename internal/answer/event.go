@@ -12,7 +12,7 @@ import (
 // An Event is what the request log is told about one request. No secret is in it: the token shows
 // as its hint, the path comes without its query.
 type Event struct {
-	Door     string // "auth", "api", "page", "socket"
+	Door     string // "auth", "proxy", "api", "page", "socket"
 	Answer   Answer
 	Method   string // of the request that was asked about
 	Path     string

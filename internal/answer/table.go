@@ -88,6 +88,12 @@ func laterText(reason ostiary.Reason) (status int, code, message, explanation st
 	case ostiary.WrongPassword:
 		return 401, "Unauthorized.Password", "wrong e-mail address or password",
 			"Only the pages ask for a password. Whoever runs the server can set a new one."
+	case ostiary.NoUpstream:
+		return 502, "BadGateway", "the API behind the door does not answer",
+			"The request was let through. The API could not be reached, or broke off."
+	case ostiary.SlowUpstream:
+		return 504, "GatewayTimeout", "the API behind the door does not answer in time",
+			"The request was let through. The API may have received it."
 	}
 	// Unavailable, and whatever has no row: we cannot decide.
 	return 503, unavailable, "temporarily unavailable",

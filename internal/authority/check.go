@@ -47,6 +47,15 @@ func (a *Authority) Check(ctx context.Context, q *ostiary.Question) ostiary.Deci
 	return d
 }
 
+// Still decides again about a request that was let through and goes on. It counts no use, puts nothing
+// on record, and leaves the rate out: that was looked at when the request began.
+func (a *Authority) Still(q *ostiary.Question) ostiary.Decision {
+	f := factsPool.Get().(*ostiary.Facts)
+	defer factsPool.Put(f)
+	a.dir.Look(q.Token.Hash(), q.App, f)
+	return ostiary.Decide(f, q)
+}
+
 func (a *Authority) waitForRevision(ctx context.Context, revision uint64) bool {
 	ctx, stop := context.WithTimeout(ctx, waitFor)
 	defer stop()

@@ -20,6 +20,9 @@ type Config struct {
 	Listen       string
 	AdminListen  string // empty: none
 	AuthListen   string // HOST:PORT or unix:PATH; empty: none
+	ProxyListen  string // empty: no proxy
+	Upstream     string // the URL of the API behind the proxy
+	UpstreamTime time.Duration
 	TLSCert      string
 	TLSKey       string
 	TrustedPeers string

@@ -58,6 +58,9 @@ func (c *Config) Load(fs *pflag.FlagSet, environ []string) (warnings []string, e
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return warnings, errors.New("tls-cert and tls-key go together: one of them is missing")
 	}
+	if (c.ProxyListen == "") != (c.Upstream == "") {
+		return warnings, errors.New("proxy-listen and upstream go together: one of them is missing")
+	}
 	return warnings, nil
 }
 

@@ -210,6 +210,18 @@ func baseURL(s string) (string, error) {
 	return strings.TrimRight(u.String(), "/"), nil
 }
 
+// originURL takes a URL without a path: requests keep their own.
+func originURL(s string) (string, error) {
+	if s == "" {
+		return "", nil
+	}
+	s, err := baseURL(s)
+	if _, host, _ := strings.Cut(s, "://"); err == nil && strings.Contains(host, "/") {
+		return "", errors.New("a URL without a path is needed")
+	}
+	return s, err
+}
+
 func oneOf(words ...string) func(string) (string, error) {
 	return func(s string) (string, error) {
 		if !slices.Contains(words, s) {

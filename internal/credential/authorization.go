@@ -33,6 +33,16 @@ func (r *Reader) readAuthorization(h http.Header, value string, f *found) {
 	}
 }
 
+// inAuthorization says whether a value of Authorization holds something of a token's shape.
+func (r *Reader) inAuthorization(value string) bool {
+	scheme, rest, _ := strings.Cut(value, " ")
+	rest = strings.TrimLeft(rest, " ")
+	if strings.EqualFold(scheme, "Basic") {
+		_, rest, _ = basic(rest)
+	}
+	return r.format.HasShape(rest)
+}
+
 // basic reads user name and password. A password that is empty is nothing shown.
 func basic(text string) (user, password string, ok bool) {
 	if len(text) > maxBasic {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/textproto"
+	"slices"
 	"strings"
 
 	"ostiary"
@@ -97,6 +98,20 @@ func (r *Reader) Headers() []string {
 		names = append(names, p.token, p.app)
 	}
 	return append(names, "Authorization")
+}
+
+// Strip removes the token's own headers: whatever carries something of a token's shape, and the name of
+// the application beside it. What belongs to somebody else stays.
+func (r *Reader) Strip(h http.Header) {
+	for _, p := range r.pairs {
+		if tokens := h[p.token]; len(tokens) == 0 || slices.ContainsFunc(tokens, r.format.HasShape) {
+			delete(h, p.token)
+			delete(h, p.app)
+		}
+	}
+	if slices.ContainsFunc(h["Authorization"], r.inAuthorization) {
+		delete(h, "Authorization")
+	}
 }
 
 // AccountHeader is the canonical name of the header that names the account.

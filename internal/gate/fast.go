@@ -73,7 +73,7 @@ type fastJob struct {
 
 func (f *Fast) serve(ctx *fasthttp.RequestCtx) {
 	j := f.jobs.Get().(*fastJob)
-	j.q.At = time.Now()
+	j.door, j.q.At = "auth", time.Now()
 	defer f.done(ctx, j)
 
 	if !f.names.read(ctx.Request.Header.RawHeaders(), j) {

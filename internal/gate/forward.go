@@ -22,7 +22,7 @@ func NewForward(g *Gate) *Forward {
 
 func (f *Forward) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	j := f.jobs.Get().(*job)
-	j.q.At = time.Now()
+	j.door, j.q.At = "auth", time.Now()
 	defer f.done(w, j)
 
 	j.method, j.target, j.header = r.Method, r.RequestURI, r.Header

@@ -41,6 +41,7 @@ type job struct {
 	q        ostiary.Question
 	e        answer.Event
 	tag      string
+	door     string   // "auth" or "proxy", for the log
 	identity identity // where the request is let through
 	wrote    bool
 }
@@ -99,7 +100,7 @@ func (g *Gate) refuse(j *job, a answer.Answer, err error) {
 // record fills in what the request log is told, and tells it.
 func (g *Gate) record(j *job, from string) {
 	e := &j.e
-	e.Door, e.Method, e.Path, e.Agent, e.From = "auth", j.q.Method, j.q.Path, j.q.Agent, from
+	e.Door, e.Method, e.Path, e.Agent, e.From = j.door, j.q.Method, j.q.Path, j.q.Agent, from
 	if ostiary.CheckAppName(j.q.App) == ostiary.OK {
 		e.AppName = j.q.App
 	}

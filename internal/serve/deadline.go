@@ -13,6 +13,7 @@ import (
 // deadlines is a listener whose connections keep their deadlines that way.
 type deadlines struct {
 	net.Listener
+	slowest time.Duration // that a write may take; zero: as long as the server says
 	mu    sync.Mutex
 	conns map[*deadlineConn]struct{}
 	done  chan struct{}
@@ -79,6 +80,18 @@ type deadlineConn struct {
 	net.Conn
 	of          *deadlines
 	read, write deadline
+}
+
+// slowestReader is how long a caller may take to read the next part of an answer that is passed on.
+const slowestReader = time.Minute
+
+func (c *deadlineConn) Write(b []byte) (int, error) {
+	if c.of.slowest == 0 {
+		return c.Conn.Write(b)
+	}
+	c.write.at.Store(time.Now().Add(c.of.slowest).UnixNano())
+	defer c.write.at.Store(0)
+	return c.Conn.Write(b)
 }
 
 func (c *deadlineConn) SetReadDeadline(t time.Time) error {

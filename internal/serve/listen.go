@@ -60,6 +60,7 @@ func (l *Listeners) take(at Addresses) (err error) {
 			return err
 		}
 		l.proxy = keepDeadlines(l.proxy)
+		l.proxy.(*deadlines).slowest = slowestReader
 	}
 	l.socket, err = listenSocket(at.Data)
 	return err

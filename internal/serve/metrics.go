@@ -22,7 +22,7 @@ type Metrics struct {
 }
 
 // doors are the labels of what answers requests. The last stands for any other.
-var doors = [...]string{"auth", "api", "page", "socket", "other"}
+var doors = [...]string{"auth", "proxy", "api", "page", "socket", "other"}
 
 // doorMetrics are found before any request comes, so that counting one allocates nothing.
 type doorMetrics struct {

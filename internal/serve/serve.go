@@ -72,12 +72,6 @@ func New(l *Listeners, o Options) (*Server, error) {
 	s.socket.ConnContext = withPeer
 	s.socket.WriteTimeout = 0 // a backup is as long as it is
 	l.socket.log = o.Log
-	if o.Fast != nil {
-		s.doors = append(s.doors, door{o.Fast, l.auth})
-	}
-	if o.Proxy != nil {
-		s.doors = append(s.doors, door{o.Proxy, l.proxy})
-	}
 	if l.secure {
 		cert, err := loadCertificate(o.TLSCert, o.TLSKey, o.Log)
 		if err != nil {
@@ -85,6 +79,17 @@ func New(l *Listeners, o Options) (*Server, error) {
 			return nil, err
 		}
 		s.main.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: cert.get}
+		if l.proxy != nil {
+			set := s.main.TLSConfig.Clone()
+			set.NextProtos = []string{"h2", "http/1.1"}
+			l.proxy = tls.NewListener(l.proxy, set)
+		}
+	}
+	if o.Fast != nil {
+		s.doors = append(s.doors, door{o.Fast, l.auth})
+	}
+	if o.Proxy != nil {
+		s.doors = append(s.doors, door{o.Proxy, l.proxy})
 	}
 	return s, nil
 }

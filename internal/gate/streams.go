@@ -1,0 +1,117 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"ostiary"
+)
+
+// lookAgain is how often open requests are decided about again. A stream whose decision turns ends
+// within a second.
+const lookAgain = 250 * time.Millisecond
+
+// A stream is a request that was let through and goes on.
+type stream struct {
+	q       ostiary.Question
+	end     context.CancelCauseFunc
+	endless bool // it ends only when somebody ends it
+	past    bool // it was ended
+	next    *stream
+	before  *stream
+}
+
+// streams are the requests that were let through and go on.
+type streams struct {
+	decide func(q *ostiary.Question) ostiary.Decision
+	turned func(q *ostiary.Question, d *ostiary.Decision) // the log is told
+
+	mu    sync.Mutex
+	first *stream
+}
+
+var (
+	errTurned   = errors.New("the request is not let through any more")
+	errShutdown = errors.New("the server stops")
+)
+
+func (o *streams) begin(s *stream, q ostiary.Question, end context.CancelCauseFunc) {
+	s.q, s.end = q, end
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if s.next = o.first; s.next != nil {
+		s.next.before = s
+	}
+	o.first = s
+}
+
+func (o *streams) done(s *stream) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if s.next != nil {
+		s.next.before = s.before
+	}
+	if s.before != nil {
+		s.before.next = s.next
+	} else {
+		o.first = s.next
+	}
+	s.next, s.before = nil, nil
+}
+
+// watch decides about the open requests again and again, until ctx ends.
+func (o *streams) watch(ctx context.Context) {
+	tick := time.NewTicker(lookAgain)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			o.look(time.Now())
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// look ends the requests that are not let through any more.
+func (o *streams) look(now time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for s := o.first; s != nil; s = s.next {
+		s.q.At = now
+		if d := o.decide(&s.q); !d.OK() && !s.past {
+			s.past = true
+			o.turned(&s.q, &d)
+			s.end(errTurned)
+		}
+	}
+}
+
+// endStreams ends those that would keep a server from stopping.
+func (o *streams) endStreams() { o.endThose(func(s *stream) bool { return s.endless }) }
+
+func (o *streams) endAll() { o.endThose(func(*stream) bool { return true }) }
+
+func (o *streams) endThose(which func(s *stream) bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for s := o.first; s != nil; s = s.next {
+		if which(s) {
+			s.end(errShutdown)
+		}
+	}
+}
+
+// begun notes an answer that has no end of its own.
+func (o *streams) begun(s *stream, r *http.Response) {
+	if r.StatusCode == http.StatusSwitchingProtocols ||
+		strings.HasPrefix(r.Header.Get("Content-Type"), "text/event-stream") {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		s.endless = true
+	}
+}
