@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net"
 	"net/http"
@@ -89,13 +90,62 @@ func (f *field) set() (err error) {
 	f.add(&contestant{name: "bare net/http, 200 with 8 headers", url: plain.url + "/headers", asks: true, of: []*server{plain}})
 	f.add(&contestant{name: "bare fasthttp, 200 with 8 headers", url: lean.url + "/headers", asks: true, of: []*server{lean}})
 
-	door, err := f.started(startServe(f.program, data, "--auth-listen", "127.0.0.1:0"))
+	door, err := f.started(startServe(f.program, f.copied(data), "--auth-listen", "127.0.0.1:0"))
 	if err != nil {
 		return err
 	}
 	f.add(&contestant{name: authName, url: door.url + "/auth", asks: true, of: []*server{door}})
 	f.add(&contestant{name: fastName, url: door.fast, asks: true, of: []*server{door}})
-	return f.setNginx(door, lean)
+	onSocket, err := f.started(startServe(f.program, f.copied(data), "--auth-listen", "unix:"+filepath.Join(f.folder, "auth.sock")))
+	if err != nil {
+		return err
+	}
+	if err := f.setNginx(door, onSocket, lean); err != nil {
+		return err
+	}
+	return f.setProxies(data, lean)
+}
+
+// behind is the path that is asked for where an API is behind.
+const behind = "/v2/account/current"
+
+// setProxies adds the proxies that stand in front of an API by themselves.
+func (f *field) setProxies(data string, api *server) error {
+	ours, err := f.started(startServe(f.program, f.copied(data), "--proxy-listen", "127.0.0.1:0", "--upstream", api.url))
+	if err != nil {
+		return err
+	}
+	f.add(&contestant{name: proxyName, url: ours.proxy + behind, of: []*server{ours}})
+	path, err := findProxy("caddy")
+	if err != nil {
+		return err
+	}
+	listen, err := freeAddress()
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(f.folder, "Caddyfile")
+	text := fmt.Sprintf("{\n\tadmin off\n\tauto_https off\n}\nhttp://%s {\n\treverse_proxy %s\n}\n", listen, api.url)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		return err
+	}
+	cmd := exec.Command(path, "run", "--config", file, "--adapter", "caddyfile")
+	cmd.Env = append(os.Environ(), "HOME="+f.folder, "XDG_CONFIG_HOME="+f.folder, "XDG_DATA_HOME="+f.folder)
+	caddy, err := f.started(start(cmd, func(io.Reader) (string, error) { return "http://" + listen, answersSoon(listen) }))
+	if err != nil {
+		return err
+	}
+	f.add(&contestant{name: caddyName, url: caddy.url + behind, of: []*server{caddy}})
+	return nil
+}
+
+// copied is a copy of a data folder, since two servers cannot share one.
+func (f *field) copied(data string) string {
+	to := filepath.Join(f.folder, fmt.Sprint("data-", len(f.servers)))
+	if err := os.CopyFS(to, os.DirFS(data)); err != nil {
+		panic(err) // the folder is ours, and was just made
+	}
+	return to
 }
 
 // bare answers 204 with as little as a library can do, and at /headers 200 with as many headers as

@@ -15,7 +15,7 @@ import (
 )
 
 // setNginx adds what nginx can do: know the tokens itself, pass requests on, and ask a door first.
-func (f *field) setNginx(door, api *server) error {
+func (f *field) setNginx(door, onSocket, api *server) error {
 	known, err := f.nginx("map", fmt.Sprintf(`
 		map_hash_max_size 262144;
 		map_hash_bucket_size 128;
@@ -41,16 +41,21 @@ func (f *field) setNginx(door, api *server) error {
 	if err != nil {
 		return err
 	}
-	f.add(&contestant{name: passName, url: pass.url + "/v2/account/current", of: []*server{pass}})
-	for _, d := range []struct{ name, url string }{
-		{"nginx asking /auth", door.url},
-		{askingName, door.fast},
+	f.add(&contestant{name: passName, url: pass.url + behind, of: []*server{pass}})
+	for _, d := range []struct {
+		name string
+		door *server
+		url  string
+	}{
+		{"nginx asking /auth", door, door.url},
+		{askingName, door, door.fast},
+		{socketName, onSocket, onSocket.fast},
 	} {
-		asking, err := f.nginx("asking-"+fmt.Sprint(len(f.all)), upstream("api", api.url)+upstream("door", d.url)+asks)
+		asking, err := f.nginx(fmt.Sprint("asking-", len(f.all)), upstream("api", api.url)+upstream("door", d.url)+asks)
 		if err != nil {
 			return err
 		}
-		f.add(&contestant{name: d.name, url: asking.url + "/v2/account/current", of: []*server{asking, door}})
+		f.add(&contestant{name: d.name, url: asking.url + behind, of: []*server{asking, d.door}})
 	}
 	return nil
 }

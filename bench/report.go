@@ -13,6 +13,9 @@ const (
 	mapName    = "nginx, map of the tokens"
 	passName   = "nginx, proxy_pass"
 	askingName = "nginx asking the fast door"
+	socketName = "nginx asking the fast door, by socket"
+	proxyName  = "our proxy"
+	caddyName  = "Caddy, reverse_proxy"
 )
 
 func (f *field) report() error {

@@ -21,11 +21,10 @@ import (
 
 // A server is a child process that answers at an address.
 type server struct {
-	cmd    *exec.Cmd
-	url    string
-	fast   string // of the program under test: where its fast door is
-	proxy  string // and its reverse proxy
-	socket string // and its fast door, where that is a socket
+	cmd   *exec.Cmd
+	url   string
+	fast  string // of the program under test: where its fast door is
+	proxy string // and its reverse proxy
 }
 
 // start runs a server and reads its address from what it prints.

@@ -39,12 +39,18 @@ func settings(c *Config) []setting {
 			"empty for none", text(&c.AdminListen, "127.0.0.1:8701", addressOrNone)},
 		{"Listening", "auth-listen", "`ADDRESS` of the fast door, which answers /auth alone and costs half: HOST:PORT, " +
 			"or unix:PATH for proxies of this machine in the server's group (default: none)", text(&c.AuthListen, "", socketOrNone)},
-		{"Listening", "proxy-listen", "`ADDRESS` of the reverse proxy in front of the API of --upstream (default: none)",
-			text(&c.ProxyListen, "", addressOrNone)},
-		{"Listening", "upstream", "`URL` of the API behind the reverse proxy, without a path: http://127.0.0.1:9000",
-			text(&c.Upstream, "", originURL)},
-		{"Listening", "upstream-timeout", "a `DURATION` in which that API must begin its answer",
-			span(&c.UpstreamTime, "60s")},
+		{
+			"Listening", "proxy-listen", "`ADDRESS` of the reverse proxy in front of the API of --upstream (default: none)",
+			text(&c.ProxyListen, "", addressOrNone),
+		},
+		{
+			"Listening", "upstream", "`URL` of the API behind the reverse proxy, without a path: http://127.0.0.1:9000",
+			text(&c.Upstream, "", originURL),
+		},
+		{
+			"Listening", "upstream-timeout", "a `DURATION` in which that API must begin its answer",
+			span(&c.UpstreamTime, "60s"),
+		},
 		{"Listening", "tls-cert", "`FILE` with the certificate and its chain, in PEM", text(&c.TLSCert, "", nil)},
 		{"Listening", "tls-key", "`FILE` with the certificate's key, in PEM", text(&c.TLSKey, "", nil)},
 		{

@@ -14,10 +14,10 @@ import (
 type deadlines struct {
 	net.Listener
 	slowest time.Duration // that a write may take; zero: as long as the server says
-	mu    sync.Mutex
-	conns map[*deadlineConn]struct{}
-	done  chan struct{}
-	once  sync.Once
+	mu      sync.Mutex
+	conns   map[*deadlineConn]struct{}
+	done    chan struct{}
+	once    sync.Once
 }
 
 func keepDeadlines(l net.Listener) *deadlines {
