@@ -1,13 +1,20 @@
 package gate_test
 
 import (
+	"bufio"
 	"context"
+	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
+
+	"github.com/valyala/fasthttp"
 
 	"ostiary"
 	"ostiary/internal/answer"
+	"ostiary/internal/gate"
 )
 
 // letIn is an authority that costs nothing, and a log that keeps nothing.
@@ -50,6 +57,42 @@ func TestDoorAllocatesTwiceToLetThrough(t *testing.T) {
 	r, w := probe(), &nowhere{http.Header{}}
 	if n := testing.AllocsPerRun(1000, func() { door.ServeHTTP(w, r) }); n > 2 {
 		t.Errorf("%v allocations a request", n)
+	}
+}
+
+// read is the same request as probe, as the fast door's server has read it.
+func read(t testing.TB) *fasthttp.RequestCtx {
+	t.Helper()
+	var text strings.Builder
+	text.WriteString("GET /auth HTTP/1.1\r\nHost: door\r\n")
+	for name, values := range probe().Header {
+		fmt.Fprintf(&text, "%s: %s\r\n", name, values[0])
+	}
+	ctx := &fasthttp.RequestCtx{}
+	ctx.Init(&fasthttp.Request{}, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 4711}, nil)
+	if err := ctx.Request.Header.Read(bufio.NewReader(strings.NewReader(text.String() + "\r\n"))); err != nil {
+		t.Fatal(err)
+	}
+	return ctx
+}
+
+// The strings are the token, the application, method and URI behind the door, path, agent and where
+// from; the last is the identity's numbers.
+func TestFastDoorAllocatesLittle(t *testing.T) {
+	check := &letIn{sound}
+	door, ctx := gate.NewFast(newGate(t, check, check, "loopback", nil), quiet()), read(t)
+	if n := testing.AllocsPerRun(1000, func() { door.Handle(ctx); ctx.Response.Reset() }); n > 8 {
+		t.Errorf("%v allocations a request", n)
+	}
+}
+
+func BenchmarkFast(b *testing.B) {
+	check := &letIn{sound}
+	door, ctx := gate.NewFast(newGate(b, check, check, "loopback", nil), quiet()), read(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		door.Handle(ctx)
+		ctx.Response.Reset()
 	}
 }
 
