@@ -42,7 +42,7 @@ func NewProxy(g *Gate, s ProxySettings) *Proxy {
 	p.open.decide, p.open.turned = s.Still, p.turned
 	quiet := slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug)
 	p.pass = &httputil.ReverseProxy{
-		Rewrite: p.rewrite, Transport: newTransport(s.Wait), FlushInterval: -1,
+		Rewrite: p.rewrite, Transport: newTransport(s.Upstream, s.Wait), FlushInterval: -1,
 		ModifyResponse: p.begun, ErrorHandler: p.failed, ErrorLog: quiet, BufferPool: newBuffers(),
 	}
 	p.server = &http.Server{
@@ -53,18 +53,21 @@ func NewProxy(g *Gate, s ProxySettings) *Proxy {
 	return p
 }
 
-// newTransport keeps as many connections to the API as are in use at a time. Those that nobody uses are
-// given up sooner than servers do by default, so that no request comes to one that is being closed.
-func newTransport(wait time.Duration) *http.Transport {
-	return &http.Transport{
-		DialContext:         (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
-		MaxIdleConns:        4096,
-		MaxIdleConnsPerHost: 4096,
-		IdleConnTimeout:     4 * time.Second,
-		TLSHandshakeTimeout: 5 * time.Second, ResponseHeaderTimeout: wait, ExpectContinueTimeout: time.Second,
-		DisableCompression: true, MaxResponseHeaderBytes: 256 << 10,
+// newTransport keeps as many connections to the API as are in use at a time.
+func newTransport(api *url.URL, wait time.Duration) http.RoundTripper {
+	dialer := net.Dialer{Timeout: 5 * time.Second}
+	rest := &http.Transport{
+		DialContext: dialer.DialContext, TLSHandshakeTimeout: 5 * time.Second,
+		MaxIdleConns: maxIdleConns, MaxIdleConnsPerHost: maxIdleConns, IdleConnTimeout: idleConn,
+		ResponseHeaderTimeout: wait, ExpectContinueTimeout: time.Second,
+		DisableCompression: true, MaxResponseHeaderBytes: maxAnswerHead,
 		ReadBufferSize: 16 << 10, WriteBufferSize: 16 << 10,
 	}
+	port := api.Port()
+	if port == "" {
+		port = "80"
+	}
+	return &direct{address: net.JoinHostPort(api.Hostname(), port), dialer: dialer, wait: wait, rest: rest}
 }
 
 // Serve answers at a listener until Shutdown.

@@ -1,0 +1,231 @@
+package gate
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// direct passes on requests without a body over plain HTTP/1.1 in the goroutine that asks. Go's
+// Transport keeps two more goroutines a connection, and handing over between them costs more than
+// anything that they do. Whatever else there is goes to rest, which is such a Transport.
+type direct struct {
+	address string
+	dialer  net.Dialer
+	wait    time.Duration // for an answer to begin
+	rest    http.RoundTripper
+
+	mu   sync.Mutex
+	idle []*apiConn // the one used last at the end
+}
+
+// Of the connections to the API.
+const (
+	maxIdleConns  = 4096
+	maxAnswerHead = 256 << 10       // bytes
+	idleConn      = 4 * time.Second // shorter than servers keep theirs, so that none is used while it closes
+)
+
+// An apiConn is a connection to the API, which carries one request at a time.
+type apiConn struct {
+	net.Conn
+	r    *bufio.Reader
+	w    *bufio.Writer
+	head int64 // bytes of an answer's head that may still come
+	used time.Time
+	old  bool // it carried a request before
+}
+
+var errLongHead = errors.New("the head of the API's answer is too long")
+
+func (c *apiConn) Read(into []byte) (int, error) {
+	if c.head <= 0 {
+		return 0, errLongHead
+	}
+	n, err := c.Conn.Read(into)
+	c.head -= int64(n)
+	return n, err
+}
+
+// RoundTrip sends a request and reads the head of its answer. Where a connection turns out to be closed
+// before anything of an answer came, a request that may be repeated is sent again.
+func (d *direct) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body != nil && r.Body != http.NoBody || r.Header["Upgrade"] != nil || r.URL.Scheme != "http" {
+		return d.rest.RoundTrip(r)
+	}
+	for {
+		c, err := d.take(r.Context())
+		if err != nil {
+			return nil, err
+		}
+		old := c.old
+		res, begun, err := d.over(c, r)
+		if err == nil {
+			return res, nil
+		}
+		c.Close()
+		if begun || !old || r.Context().Err() != nil || !repeatable(r.Method) {
+			return nil, fmt.Errorf("asking the API: %w", err)
+		}
+	}
+}
+
+func repeatable(method string) bool {
+	switch method {
+	case "GET", "HEAD", "OPTIONS", "PUT", "DELETE":
+		return true
+	}
+	return false
+}
+
+// over sends a request over a connection. begun says that something of an answer came.
+func (d *direct) over(c *apiConn, r *http.Request) (res *http.Response, begun bool, err error) {
+	stop := context.AfterFunc(r.Context(), func() { c.Close() })
+	c.SetDeadline(time.Now().Add(d.wait))
+	c.head = maxAnswerHead
+	if err := errors.Join(r.Write(c.w), c.w.Flush()); err != nil {
+		return nil, false, err
+	}
+	if _, err := c.r.Peek(1); err != nil {
+		return nil, false, err
+	}
+	if res, err = readAnswer(c, r); err != nil {
+		return nil, true, err
+	}
+	c.head = 1<<63 - 1
+	c.SetDeadline(time.Time{}) // a body takes as long as it does
+	body := &apiBody{ReadCloser: res.Body, of: d, conn: c, stop: stop, last: res.Close}
+	if res.Body == http.NoBody {
+		body.release()
+		return res, true, nil
+	}
+	res.Body = body
+	return res, true, nil
+}
+
+// readAnswer reads the head of an answer, and tells of those that come before it.
+func readAnswer(c *apiConn, r *http.Request) (*http.Response, error) {
+	for {
+		res, err := http.ReadResponse(c.r, r)
+		if err != nil {
+			return nil, err
+		}
+		if res.StatusCode >= 200 {
+			return res, nil
+		}
+		if res.StatusCode == http.StatusSwitchingProtocols {
+			return nil, errors.New("the API switches to a protocol that nobody asked for")
+		}
+		if trace := httptrace.ContextClientTrace(r.Context()); trace != nil && trace.Got1xxResponse != nil {
+			if err := trace.Got1xxResponse(res.StatusCode, textproto.MIMEHeader(res.Header)); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+// take gives a connection: the one that was used last, if it is still good, or a new one.
+func (d *direct) take(ctx context.Context) (*apiConn, error) {
+	for {
+		d.mu.Lock()
+		n := len(d.idle)
+		if n == 0 {
+			d.mu.Unlock()
+			break
+		}
+		c := d.idle[n-1]
+		d.idle[n-1] = nil
+		d.idle = d.idle[:n-1]
+		d.mu.Unlock()
+		if time.Since(c.used) < idleConn && silent(c.Conn) {
+			return c, nil
+		}
+		c.Close()
+	}
+	conn, err := d.dialer.DialContext(ctx, "tcp", d.address)
+	if err != nil {
+		return nil, fmt.Errorf("reaching the API: %w", err)
+	}
+	c := &apiConn{Conn: conn, w: bufio.NewWriterSize(conn, 4<<10)}
+	c.r = bufio.NewReaderSize(c, 16<<10)
+	return c, nil
+}
+
+// put keeps a connection for the next request, and closes those that nobody used for long.
+func (d *direct) put(c *apiConn) {
+	c.used, c.old = time.Now(), true
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.idle) >= maxIdleConns {
+		c.Close()
+		return
+	}
+	d.idle = append(d.idle, c)
+	for len(d.idle) > 0 && time.Since(d.idle[0].used) >= idleConn {
+		d.idle[0].Close()
+		d.idle = d.idle[1:]
+	}
+}
+
+// silent says that nothing came on an idle connection: neither its end, nor what nobody asked for.
+func silent(c net.Conn) bool {
+	raw, err := c.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return false
+	}
+	var came error
+	err = raw.Read(func(fd uintptr) bool {
+		var one [1]byte
+		_, _, came = syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		return true
+	})
+	return err == nil && errors.Is(came, syscall.EAGAIN)
+}
+
+// An apiBody is the body of an answer. Read to its end, it gives its connection back.
+type apiBody struct {
+	io.ReadCloser
+	of   *direct
+	conn *apiConn
+	stop func() bool
+	last bool // the API closes the connection
+	done bool
+}
+
+func (b *apiBody) Read(into []byte) (int, error) {
+	n, err := b.ReadCloser.Read(into)
+	if errors.Is(err, io.EOF) {
+		b.release()
+	}
+	return n, err
+}
+
+func (b *apiBody) Close() error {
+	if !b.done {
+		b.done = true
+		b.stop()
+		b.conn.Close()
+	}
+	return nil
+}
+
+func (b *apiBody) release() {
+	if b.done {
+		return
+	}
+	b.done = true
+	if !b.stop() || b.last || b.conn.r.Buffered() > 0 {
+		b.conn.Close()
+		return
+	}
+	b.of.put(b.conn)
+}
