@@ -33,7 +33,8 @@ func demoCommand() *cobra.Command {
   ostiary demo --keep ./playground`,
 		Args: takes(),
 	}
-	cfg := config.Register(cmd.Flags(), "listen", "admin-listen", "access-log", "log-level", "public-url")
+	cfg := config.Register(cmd.Flags(), "listen", "admin-listen", "access-log", "log-level", "public-url",
+		"assertion-audience")
 	cmd.Flags().StringVar(&keep, "keep", "", "make the records in `DIR`, and leave them there")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one line of JSON once everything answers")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

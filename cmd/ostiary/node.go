@@ -16,6 +16,7 @@ import (
 	"ostiary"
 	"ostiary/internal/answer"
 	"ostiary/internal/api"
+	"ostiary/internal/assertion"
 	"ostiary/internal/authority"
 	"ostiary/internal/config"
 	"ostiary/internal/credential"
@@ -42,6 +43,8 @@ type node struct {
 	follower  *follow.Follower
 	usage     *usage.Usage
 	logins    *login.Logins
+	keys      *assertion.Keys               // nil: identities are not signed
+	recent    *assertion.Recent             // what changed lately; nil like keys
 	now       func() time.Time              // nil: the clock
 	around    func(serve.Pages) serve.Pages // nil: the pages alone
 	listeners *serve.Listeners
@@ -89,7 +92,11 @@ func (n *node) open(ctx context.Context) (err error) {
 	if err := n.directory.Load(ctx, counted); err != nil {
 		return err
 	}
-	n.follower = follow.New(counted, n.directory, n.log)
+	followed, err := n.openKeys()
+	if err != nil {
+		return err
+	}
+	n.follower = follow.New(counted, followed, n.log)
 	n.usage, err = usage.Open(filepath.Join(cfg.Data, "use.db"), usage.Options{Every: cfg.UseFlush, Now: n.now, Log: n.log})
 	if err != nil {
 		return err
@@ -145,8 +152,13 @@ func (n *node) join(rules []ostiary.Rule) error {
 	doors := &gate.Gate{
 		Check: n.Authority, Read: read, Trusted: trusted, Rules: rules, Answers: answers, Log: n.requests,
 	}
+	var keys http.Handler
+	if n.keys != nil {
+		doors.Sign = assertion.New(n.keys, n.recent, pages, cfg.AssertionAudience)
+		keys = n.keys
+	}
 	options := serve.Options{
-		Gate: gate.NewForward(doors), Pages: shown, API: native.Public(),
+		Gate: gate.NewForward(doors), Keys: keys, Pages: shown, API: native.Public(),
 		Operator: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			native.Operator(serve.Operator(r.Context())).ServeHTTP(w, r)
 		}),
@@ -170,6 +182,9 @@ func (n *node) Start() {
 	ctx, halt := context.WithCancel(context.Background())
 	n.halt = halt
 	n.following.Go(func() { n.follower.Run(ctx) })
+	if n.keys != nil {
+		n.following.Go(func() { n.keys.Run(ctx) })
+	}
 	n.server.Start()
 }
 

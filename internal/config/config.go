@@ -37,6 +37,9 @@ type Config struct {
 	AccountHeader string
 	Rules         string // a file
 
+	AssertionAudience string        // empty: identities are not signed
+	AssertionKeyLife  time.Duration // how long one key signs
+
 	SessionIdle     time.Duration
 	SessionLifetime time.Duration
 	InstallCommands string // a file

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"time"
+
 	"github.com/spf13/pflag"
 
 	"ostiary"
@@ -97,13 +99,20 @@ func settings(c *Config) []setting {
 			rate(&c.RateLimit, "0"),
 		},
 
+		{"Signed identity", "assertion-audience", "`NAME` of the API behind the door: identities are signed for it, " +
+			"as X-Ostiary-Assertion; empty for none", text(&c.AssertionAudience, "", printable)},
+		{
+			"Signed identity", "assertion-key-life", "a `DURATION` after which another key signs",
+			lasting(&c.AssertionKeyLife, "720h", 4*time.Hour),
+		},
+
 		{
 			"Pages", "session-idle", "a `DURATION` after which a browser that was not used is signed out",
-			lasting(&c.SessionIdle, "12h"),
+			lasting(&c.SessionIdle, "12h", time.Minute),
 		},
 		{
 			"Pages", "session-lifetime", "a `DURATION` after which everybody signs in again",
-			lasting(&c.SessionLifetime, "168h"),
+			lasting(&c.SessionLifetime, "168h", time.Minute),
 		},
 		{"Pages", "install-commands", "`FILE` with commands that are shown beside a new token: NAME = TEMPLATE a " +
 			"line", text(&c.InstallCommands, "", nil)},

@@ -92,12 +92,13 @@ func span(at *time.Duration, def string) *typed[time.Duration] {
 	})
 }
 
-// lasting is how long something that people notice goes on.
-func lasting(at *time.Duration, def string) *typed[time.Duration] {
+// lasting is how long something that people notice goes on, for a least time.
+func lasting(at *time.Duration, def string, least time.Duration) *typed[time.Duration] {
 	return value(at, def, func(s string) (time.Duration, error) {
 		d, err := time.ParseDuration(s)
-		if err != nil || d < time.Minute || d > 366*24*time.Hour {
-			return 0, errors.New("not a duration from 1m to 8784h, such as 30m or 12h")
+		if err != nil || d < least || d > 366*24*time.Hour {
+			from := strings.TrimSuffix(strings.TrimSuffix(least.String(), "0s"), "0m")
+			return 0, fmt.Errorf("not a duration from %s to 8784h, such as 12h or 720h", from)
 		}
 		return d, nil
 	})
@@ -165,6 +166,15 @@ func (p *pairs) Set(s string) error {
 func notEmpty(s string) (string, error) {
 	if s == "" {
 		return "", errors.New("it is empty")
+	}
+	return s, nil
+}
+
+func printable(s string) (string, error) {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return "", errors.New("only printable ASCII can be in it")
+		}
 	}
 	return s, nil
 }

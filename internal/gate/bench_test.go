@@ -106,6 +106,19 @@ func BenchmarkForward(b *testing.B) {
 	}
 }
 
+func BenchmarkForwardSigned(b *testing.B) {
+	check := &letIn{sound}
+	g := newGate(b, check, check, "loopback", nil)
+	g.Sign = stamp("a.b.c")
+	door := gate.NewForward(g)
+	r, w := probe(), &nowhere{http.Header{}}
+	b.ReportAllocs()
+	for b.Loop() {
+		clear(w.h)
+		door.ServeHTTP(w, r)
+	}
+}
+
 func BenchmarkRefuse(b *testing.B) {
 	check := &letIn{ostiary.Decision{Reason: ostiary.BadToken, Revision: 7}}
 	door := newDoor(b, check, check, "loopback", nil)

@@ -89,7 +89,9 @@ func (f *Fast) serve(ctx *fasthttp.RequestCtx) {
 	if j.e.Answer.Status == http.StatusOK {
 		h.Add("Cache-Control", "no-store")
 		for n, name := range identityNames {
-			h.Add(name, j.identity[n])
+			if j.identity[n] != "" {
+				h.Add(name, j.identity[n])
+			}
 		}
 		return
 	}

@@ -33,6 +33,7 @@ type Gate struct {
 	Rules   []ostiary.Rule // which role requests to the API behind the door need
 	Answers *answer.Table
 	Log     Recorder
+	Sign    Signer // nil: identities are not signed
 }
 
 // A job is one request at a front end. Jobs are used again, so that a request allocates little.
@@ -70,6 +71,9 @@ func (g *Gate) judge(ctx context.Context, j *job, find func(j *job) error) {
 		return
 	}
 	from, err := j.identity.prove(&d, j.q.From)
+	if err == nil && g.Sign != nil {
+		err = j.identity.sign(g.Sign, &d, j.q.At)
+	}
 	if err != nil {
 		g.refuse(j, g.Answers.Error(err), err)
 		return

@@ -14,14 +14,15 @@ var noStore = []string{"no-store"}
 
 // An identity is who shows a token, as values of headers (contract 6). Every one is there and none
 // is empty: some proxies keep the caller's own copy of one that is missing.
-type identity [identityHeaders]string
+type identity [assertion + 1]string
 
-const identityHeaders = 7
+// assertion is the place of the signed identity, which is empty where nothing is signed.
+const assertion = 7
 
 // identityNames are the headers of an identity, in the order of its values.
-var identityNames = [identityHeaders]string{
+var identityNames = [len(identity{})]string{
 	"X-Ostiary-Account", "X-Ostiary-Account-Id", "X-Ostiary-User", "X-Ostiary-Role", "X-Ostiary-Token-Id",
-	"X-Ostiary-App", "X-Ostiary-Revision",
+	"X-Ostiary-App", "X-Ostiary-Revision", "X-Ostiary-Assertion",
 }
 
 // prove fills the identity in from a decision, and gives the caller's address in text.
@@ -50,7 +51,7 @@ func (i *identity) prove(d *ostiary.Decision, from netip.Addr) (string, error) {
 	text := string(b)
 	*i = identity{
 		account, text[:endAccount], user, d.Role.String(),
-		text[endAccount:endToken], d.AppName, text[endToken:endRevision],
+		text[endAccount:endToken], d.AppName, text[endToken:endRevision], "",
 	}
 	return text[endRevision:], nil
 }
@@ -62,7 +63,9 @@ func (i *identity) onto(h http.Header) {
 	v := *i
 	h["Cache-Control"] = noStore
 	for n, name := range identityNames {
-		h[name] = v[n : n+1 : n+1]
+		if v[n] != "" {
+			h[name] = v[n : n+1 : n+1]
+		}
 	}
 }
 

@@ -25,7 +25,9 @@ func (p *Proxy) rewrite(r *httputil.ProxyRequest) {
 	p.strip(h)
 	p.forwarded(r, j.trusted)
 	for n, name := range identityNames {
-		h[name] = []string{j.identity[n]}
+		if j.identity[n] != "" {
+			h[name] = []string{j.identity[n]}
+		}
 	}
 	// Trailers come after the body. They are announced now, and looked through again by patient.
 	p.strip(r.In.Trailer)

@@ -153,8 +153,14 @@ type site struct {
 
 func open(t testing.TB, trusted string, rules ...ostiary.Rule) *site {
 	t.Helper()
+	return openSite(t, trusted, func(g *gate.Gate) { g.Rules = rules })
+}
+
+func openSite(t testing.TB, trusted string, set func(*gate.Gate)) *site {
+	t.Helper()
 	s := &site{authority: newAuthority(), log: &requestLog{}}
-	g := newGate(t, s.authority, s.log, trusted, rules)
+	g := newGate(t, s.authority, s.log, trusted, nil)
+	set(g)
 	server := httptest.NewServer(gate.NewForward(g))
 	t.Cleanup(server.Close)
 	s.addr, s.fast = server.Listener.Addr().String(), openFast(t, g)

@@ -16,6 +16,7 @@ import (
 // decided about is what was sent.
 type dispatcher struct {
 	gate, api http.Handler
+	keys      http.Handler // nil: none
 	pages     Pages
 	alive     http.HandlerFunc
 	ready     http.HandlerFunc
@@ -33,11 +34,13 @@ func (d *dispatcher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer recovered(w, d.log)
-	switch path {
-	case "/healthz":
+	switch {
+	case path == "/healthz":
 		d.alive(w, r)
-	case "/readyz":
+	case path == "/readyz":
 		d.ready(w, r)
+	case path == "/.well-known/jwks.json" && d.keys != nil:
+		d.keys.ServeHTTP(w, r)
 	default:
 		if d.pages != nil && d.pages.Owns(r) {
 			d.pages.ServeHTTP(w, r)

@@ -18,6 +18,7 @@ import (
 type Options struct {
 	Gate     http.Handler // /auth and all below it
 	Pages    Pages        // the requests that it owns; nil: none
+	Keys     http.Handler // /.well-known/jwks.json; nil: there are none
 	API      http.Handler // whatever else comes to the main listener
 	Fast     Door         // at the address for questions alone; nil where there is none
 	Proxy    Door         // the same for the reverse proxy
@@ -61,7 +62,10 @@ type door struct {
 // New makes a server of taken addresses. It owns them from now on, also after an error.
 func New(l *Listeners, o Options) (*Server, error) {
 	s := &Server{listeners: l, log: o.Log, broken: make(chan error, 5)}
-	d := &dispatcher{gate: o.Gate, pages: o.Pages, api: o.API, alive: alive, ready: ready(o.State, false), log: o.Log}
+	d := &dispatcher{
+		gate: o.Gate, keys: o.Keys, pages: o.Pages, api: o.API,
+		alive: alive, ready: ready(o.State, false), log: o.Log,
+	}
 	s.main = s.server(d)
 	if o.Pages != nil {
 		s.main.RegisterOnShutdown(o.Pages.Close)
