@@ -76,15 +76,12 @@ func (r *Recent) Note(c ostiary.Change) {
 func (r *Recent) touched(w *identity, after uint64) bool {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	if after < r.floor {
-		return true
-	}
-	if r.has(record{kind: token, a: w.token}, after) || r.has(record{kind: app, a: w.token, name: w.app}, after) ||
-		r.has(record{kind: account, a: w.account}, after) {
-		return true
-	}
-	return w.owner != 0 &&
-		(r.has(record{kind: user, a: w.owner}, after) || r.has(record{kind: member, a: w.account, b: w.owner}, after))
+	return after < r.floor ||
+		r.has(record{kind: token, a: w.token}, after) ||
+		r.has(record{kind: app, a: w.token, name: w.app}, after) ||
+		r.has(record{kind: member, a: w.account, b: w.owner}, after) ||
+		r.has(record{kind: user, a: w.owner}, after) ||
+		r.has(record{kind: account, a: w.account}, after)
 }
 
 func (r *Recent) has(what record, after uint64) bool {
