@@ -24,8 +24,8 @@ func demoCommand() *cobra.Command {
 		Use:   "demo",
 		Short: "See it run, with nothing to set up",
 		Long: "Start a server on records made for it: the account social_networks, an admin, a normal and a read-only\n" +
-			"user, and two tokens. It prints a story of three lines to paste, and runs until Ctrl-C; then its folder\n" +
-			"is removed.\n\n" +
+			"user, two tokens, and a small API behind a proxy. It prints a story of three lines to paste, and runs\n" +
+			"until Ctrl-C; then its folder is removed.\n\n" +
 			"With --json it prints one line once everything answers, for programs that want something real to test\n" +
 			"against, and ends on SIGTERM.",
 		Example: `  ostiary demo
@@ -34,7 +34,7 @@ func demoCommand() *cobra.Command {
 		Args: takes(),
 	}
 	cfg := config.Register(cmd.Flags(), "listen", "admin-listen", "access-log", "log-level", "public-url",
-		"assertion-audience")
+		"assertion-audience", "auth-listen", "proxy-listen", "upstream", "rules")
 	cmd.Flags().StringVar(&keep, "keep", "", "make the records in `DIR`, and leave them there")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one line of JSON once everything answers")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -66,12 +66,20 @@ func demo(cmd *cobra.Command, cfg *config.Config, keep string,
 	if err := s.build(ctx); err != nil {
 		return err
 	}
+	if cfg.ProxyListen == "" {
+		api, end, err := startEcho()
+		if err != nil {
+			return err
+		}
+		defer end()
+		cfg.ProxyListen, cfg.Upstream = "127.0.0.1:0", api
+	}
 	n, err := openWhereFree(ctx, cmd, cfg)
 	if err != nil {
 		return withExit(err)
 	}
 	n.Start()
-	s.URL, s.AuthURL, s.AdminURL = n.URL(), n.AuthURL(), n.AdminURL()
+	s.URL, s.AuthURL, s.AdminURL, s.ProxyURL = n.URL(), n.AuthURL(), n.AdminURL(), n.ProxyURL()
 	if err := errors.Join(answers(ctx, s.URL+"/readyz"), show(cmd, s)); err != nil {
 		return errors.Join(err, n.Close(context.WithoutCancel(ctx)))
 	}
@@ -194,7 +202,10 @@ The same request is let through:
 
   %s
 
+The same line with %s asks a small API behind the proxy, which
+answers with what reached it.
+
 Ctrl-C ends the demo. The log follows, a line for each request that is refused.
-`, curl, calling(), quoted(s.Data), bob.ID, curl)
+`, curl, calling(), quoted(s.Data), bob.ID, curl, s.ProxyURL)
 	return err
 }

@@ -16,6 +16,7 @@ import (
 type stage struct {
 	URL      string        `json:"url"`
 	AuthURL  string        `json:"auth_url"`
+	ProxyURL string        `json:"proxy_url"`
 	AdminURL string        `json:"admin_url"`
 	Data     string        `json:"data"`
 	Account  stagedAccount `json:"account"`

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"ostiary"
+	"ostiary/internal/api"
+	"ostiary/internal/serve"
+)
+
+// state says what the node can do now.
+func (n *node) state() serve.State {
+	s := serve.State{Changes: n.db.Degraded(), Follow: n.follower.Err()}
+	var f ostiary.Facts
+	n.directory.Look(ostiary.Hash{}, "", &f)
+	if !f.Ready {
+		s.Decisions = errors.New("memory does not hold the records")
+	}
+	return s
+}
+
+func (n *node) watched() serve.Watched {
+	return serve.Watched{
+		Revision: n.directory.Revision,
+		Behind:   n.follower.Behind,
+		Records: func() serve.Records {
+			s := n.directory.Size()
+			return serve.Records{
+				Accounts: s.Accounts, Users: s.Users, Members: s.Members,
+				Tokens: s.Tokens, Secrets: s.Secrets, Apps: s.Apps,
+			}
+		},
+		StoreErrors: n.db.ErrorCount,
+		UseDropped:  n.usage.Dropped,
+		LogDropped:  n.out.Dropped,
+		State:       n.state,
+	}
+}
+
+// status is how the node is doing, for the operator.
+func (n *node) status(context.Context) api.Status {
+	size, state := n.directory.Size(), n.state()
+	s := api.Status{
+		Version: programVersion(), Revision: n.directory.Revision(),
+		Accounts: size.Accounts, Tokens: size.Tokens, Apps: size.Apps,
+	}
+	for _, err := range []error{state.Decisions, state.Changes, state.Follow} {
+		if err != nil {
+			s.Degraded = append(s.Degraded, err.Error())
+		}
+	}
+	return s
+}
