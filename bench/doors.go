@@ -50,6 +50,7 @@ type contestant struct {
 	name  string
 	url   string
 	asks  bool // it is asked about a request, as proxies ask a door
+	ours  bool // Ostiary has a part in it
 	of    []*server
 	costs []float64 // microseconds of CPU a request, one a round
 }
@@ -94,8 +95,8 @@ func (f *field) set() (err error) {
 	if err != nil {
 		return err
 	}
-	f.add(&contestant{name: authName, url: door.url + "/auth", asks: true, of: []*server{door}})
-	f.add(&contestant{name: fastName, url: door.fast, asks: true, of: []*server{door}})
+	f.add(&contestant{name: authName, url: door.url + "/auth", asks: true, ours: true, of: []*server{door}})
+	f.add(&contestant{name: fastName, url: door.fast, asks: true, ours: true, of: []*server{door}})
 	onSocket, err := f.started(startServe(f.program, f.copied(data), "--auth-listen", "unix:"+filepath.Join(f.folder, "auth.sock")))
 	if err != nil {
 		return err
@@ -115,7 +116,7 @@ func (f *field) setProxies(data string, api *server) error {
 	if err != nil {
 		return err
 	}
-	f.add(&contestant{name: proxyName, url: ours.proxy + behind, of: []*server{ours}})
+	f.add(&contestant{name: proxyName, url: ours.proxy + behind, ours: true, of: []*server{ours}})
 	path, err := findProxy("caddy")
 	if err != nil {
 		return err

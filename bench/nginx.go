@@ -55,7 +55,7 @@ func (f *field) setNginx(door, onSocket, api *server) error {
 		if err != nil {
 			return err
 		}
-		f.add(&contestant{name: d.name, url: asking.url + behind, of: []*server{asking, d.door}})
+		f.add(&contestant{name: d.name, url: asking.url + behind, ours: true, of: []*server{asking, d.door}})
 	}
 	return nil
 }
