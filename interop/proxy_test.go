@@ -37,52 +37,73 @@ func (u *upstream) taken() (method, uri string, h http.Header) {
 	return method, uri, h
 }
 
-// A proxy is one of deploy/, run as it stands but for its ports.
+// A proxy is one of deploy/, run as it stands but for its addresses.
 type proxy struct {
 	program, config string
+	beside          []string // files that it reads besides
 	args            func(dir, config string) []string
+	change          []string // what else is changed in its files
 }
 
 var proxies = map[string]proxy{
-	"nginx": nginx("nginx/nginx.conf"),
-	"caddy": {"caddy", "caddy/Caddyfile", func(_, config string) []string {
+	"nginx":         nginx("nginx/nginx.conf"),
+	"nginx, by TCP": nginx("nginx/nginx.conf", "server unix:", "# server unix:", "# server 127.0.0.1:", "server 127.0.0.1:"),
+	"caddy": {program: "caddy", config: "caddy/Caddyfile", args: func(_, config string) []string {
 		return []string{"run", "--config", config, "--adapter", "caddyfile"}
 	}},
+	"haproxy": {
+		program: "haproxy", config: "haproxy/haproxy.cfg", beside: []string{"haproxy/ostiary.lua"},
+		args: func(_, config string) []string { return []string{"-db", "-f", config} },
+	},
 }
 
-func nginx(config string) proxy {
-	return proxy{"nginx", config, func(dir, config string) []string { return []string{"-p", dir, "-c", config} }}
+func nginx(config string, change ...string) proxy {
+	return proxy{program: "nginx", config: config, change: change, args: func(dir, config string) []string {
+		args := []string{"-p", dir, "-c", config}
+		if os.Geteuid() == 0 {
+			args = append(args, "-g", "user root;") // of the tests' own sockets and folders
+		}
+		return args
+	}}
 }
 
-func (p proxy) start(t *testing.T, s *server, api string) (base string) {
+// start starts the proxy between an authority and an API.
+func (p proxy) start(t *testing.T, a *authority, api string) (base string) {
 	t.Helper()
 	listen := freeAddress(t)
-	p.run(t, t.TempDir(), strings.NewReplacer("127.0.0.1:8080", listen, "127.0.0.1:8700", s.door(), "127.0.0.1:9000", api))
+	door := a.listen
+	p.run(t, t.TempDir(), "127.0.0.1:8080", listen, "127.0.0.1:8700", door, "unix:/run/ostiary/auth.sock", "unix:"+a.socket,
+		"127.0.0.1:9000", api)
 	waitFor(t, listen)
 	return "http://" + listen
 }
 
-// run runs the proxy in a folder, with its file changed in some places.
-func (p proxy) run(t *testing.T, dir string, change *strings.Replacer) {
+// run runs the proxy in a folder, with its files changed in some places.
+func (p proxy) run(t *testing.T, dir string, change ...string) {
 	t.Helper()
 	path, err := exec.LookPath(p.program)
+	unpacked := os.Getenv("OSTIARY_TEST_PROXIES")
 	if err != nil {
-		path = filepath.Join(os.Getenv("OSTIARY_TEST_PROXIES"), p.program)
+		path = filepath.Join(unpacked, p.program)
 		if _, err := os.Stat(path); err != nil {
 			missing(t, "%s is missing", p.program)
 		}
 	}
-	text, err := os.ReadFile(filepath.Join("../deploy", p.config))
-	if err != nil {
-		t.Fatal(err)
+	for _, file := range append([]string{p.config}, p.beside...) {
+		text, err := os.ReadFile(filepath.Join("../deploy", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		changed := strings.NewReplacer(p.change...).Replace(string(text))
+		changed = strings.NewReplacer(change...).Replace(changed)
+		if err := os.WriteFile(filepath.Join(dir, filepath.Base(file)), []byte(changed), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	config := filepath.Join(dir, filepath.Base(p.config))
-	if err := os.WriteFile(config, []byte(change.Replace(string(text))), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(path, p.args(dir, config)...)
+	cmd := exec.Command(path, p.args(dir, filepath.Join(dir, filepath.Base(p.config)))...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_CONFIG_HOME="+dir, "XDG_DATA_HOME="+dir)
+	cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_CONFIG_HOME="+dir, "XDG_DATA_HOME="+dir,
+		"LD_LIBRARY_PATH="+filepath.Join(unpacked, "lib"))
 	var log strings.Builder
 	cmd.Stdout, cmd.Stderr = &log, &log
 	if err := cmd.Start(); err != nil {
@@ -107,18 +128,24 @@ func (s *server) door() string {
 	return door.Host
 }
 
-func TestProxiesLetThroughWhatTheDoorLetsThrough(t *testing.T) {
+// forEachProxy runs a test with an authority, a proxy and an API of its own.
+func forEachProxy(t *testing.T, test func(t *testing.T, name string, a *authority, api *upstream, base string)) {
 	t.Parallel()
 	for name, p := range proxies {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, api := start(t), &upstream{}
+			a, api := serve(t), &upstream{}
 			behind := httptest.NewServer(api)
 			t.Cleanup(behind.Close)
-			base := p.start(t, s, behind.Listener.Addr().String())
-			story(t, s, api, base)
+			test(t, name, a, api, p.start(t, a, behind.Listener.Addr().String()))
 		})
 	}
+}
+
+func TestProxiesLetThroughWhatTheDoorLetsThrough(t *testing.T) {
+	forEachProxy(t, func(t *testing.T, _ string, a *authority, api *upstream, base string) {
+		story(t, a.server, api, base)
+	})
 }
 
 // story is refused, approved, let through; and what a hostile caller tries.

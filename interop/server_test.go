@@ -49,6 +49,14 @@ type server struct {
 // start starts a demo, and waits for the line that says where it is.
 func start(t *testing.T, flags ...string) *server {
 	t.Helper()
+	s, end := demo(t, flags...)
+	t.Cleanup(end)
+	return s
+}
+
+// demo is start for who ends it.
+func demo(t *testing.T, flags ...string) (s *server, end func()) {
+	t.Helper()
 	cmd := exec.Command(program, append([]string{
 		"demo", "--json", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0",
 	}, flags...)...)
@@ -62,7 +70,7 @@ func start(t *testing.T, flags ...string) *server {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	end = func() {
 		cmd.Process.Signal(syscall.SIGTERM)
 		rest, _ := io.ReadAll(out)
 		if err := cmd.Wait(); err != nil || len(rest) > 0 {
@@ -71,16 +79,16 @@ func start(t *testing.T, flags ...string) *server {
 		if t.Failed() {
 			t.Logf("the server's log:\n%s", log.String())
 		}
-	})
+	}
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
 		t.Fatalf("the demo printed no line: %v\n%s", err, log.String())
 	}
-	s := &server{t: t}
+	s = &server{t: t}
 	if err := json.Unmarshal([]byte(line), s); err != nil {
 		t.Fatalf("the demo's line is no JSON: %v\n%s", err, line)
 	}
-	return s
+	return s, end
 }
 
 // secret is the secret of the token of a user.
