@@ -1,6 +1,9 @@
 package interop_test
 
 import (
+	"bytes"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -19,12 +22,14 @@ type upstream struct {
 	method string
 	uri    string
 	header http.Header
+	body   []byte
 }
 
 func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body) // what is cut short differs from what was sent
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.method, u.uri, u.header = r.Method, r.RequestURI, r.Header.Clone()
+	u.method, u.uri, u.header, u.body = r.Method, r.RequestURI, r.Header.Clone(), body
 	w.Write([]byte("the API"))
 }
 
@@ -129,12 +134,14 @@ func (s *server) door() string {
 }
 
 // forEachProxy runs a test with an authority, a proxy and an API of its own.
-func forEachProxy(t *testing.T, test func(t *testing.T, name string, a *authority, api *upstream, base string)) {
+func forEachProxy(t *testing.T, test func(t *testing.T, name string, a *authority, api *upstream, base string),
+	flags ...string,
+) {
 	t.Parallel()
 	for name, p := range proxies {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a, api := serve(t), &upstream{}
+			a, api := serve(t, flags...), &upstream{}
 			behind := httptest.NewServer(api)
 			t.Cleanup(behind.Close)
 			test(t, name, a, api, p.start(t, a, behind.Listener.Addr().String()))
@@ -176,7 +183,7 @@ func story(t *testing.T, s *server, api *upstream, base string) {
 		t.Fatalf("an allowed application gets %d %s", res.StatusCode, text)
 	}
 	// What was decided about is what was sent, and what the API gets: nothing was cleaned on the way.
-	if asked := s.lastRequest("script"); asked != "DELETE /checks/%2e/7" {
+	if asked := s.lastSeen("script").Request; asked != "DELETE /checks/%2e/7" {
 		t.Errorf("the door was asked about %q", asked)
 	}
 	method, uri, h := api.taken()
@@ -187,6 +194,9 @@ func story(t *testing.T, s *server, api *upstream, base string) {
 		plain := strings.ToLower(strings.NewReplacer("_", "-", ".", "-").Replace(key))
 		if strings.HasPrefix(plain, "x-ostiary-") && !identity[key] {
 			t.Errorf("the API got the caller's own %s: %q", key, values)
+		}
+		if key == "Connection" && strings.Contains(strings.ToLower(values[0]), "ostiary") {
+			t.Errorf("the API got Connection: %q, and could take our identity off", values)
 		}
 		if len(values) != 1 || strings.Contains(values[0], bob) {
 			t.Errorf("the API got %s %d times, or with the token in it", key, len(values))
@@ -213,6 +223,40 @@ func story(t *testing.T, s *server, api *upstream, base string) {
 	}
 }
 
+func TestProxiesPassOnTheBodyAndWhereItComesFrom(t *testing.T) {
+	forEachProxy(t, func(t *testing.T, _ string, a *authority, api *upstream, base string) {
+		sent := bytes.Repeat([]byte("a body of some length, "), 100_000)
+		req, err := http.NewRequest("POST", base+"/checks", bytes.NewReader(sent))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.SetBasicAuth("script", a.secret("alice@example.com"))
+		req.Header.Set("Content-Type", "text/plain")
+		req.Header.Set("X-Forwarded-For", "203.0.113.9") // a lie
+		from := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
+		client := &http.Client{Transport: &http.Transport{DialContext: from.DialContext}}
+		defer client.CloseIdleConnections()
+		res, err := client.Do(req)
+		if err != nil {
+			missing(t, "no request from 127.0.0.2: %v", err)
+		}
+		if text := body(t, res); res.StatusCode != 200 {
+			t.Fatalf("got %d %s", res.StatusCode, text)
+		}
+		_, _, h := api.taken()
+		if !bytes.Equal(api.body, sent) || h.Get("Content-Type") != "text/plain" {
+			t.Errorf("the API got %d bytes of %s, want the %d that were sent", len(api.body), h.Get("Content-Type"), len(sent))
+		}
+		way := strings.Join(h["X-Forwarded-For"], ", ")
+		if !strings.HasSuffix(way, "127.0.0.2") || h.Get("Authorization") != "" {
+			t.Errorf("the API got X-Forwarded-For: %q and Authorization: %q", way, h.Get("Authorization"))
+		}
+		if asked := a.lastSeen("script").From; asked != "127.0.0.2" {
+			t.Errorf("the door was told that it comes from %q", asked)
+		}
+	}, "--trusted-peers", "127.0.0.1")
+}
+
 var identity = map[string]bool{
 	"X-Ostiary-Account": true, "X-Ostiary-Account-Id": true, "X-Ostiary-User": true, "X-Ostiary-Role": true,
 	"X-Ostiary-Token-Id": true, "X-Ostiary-App": true, "X-Ostiary-Revision": true,
@@ -225,8 +269,12 @@ func send(t *testing.T, method, address, secret, app string, headers ...string) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("X-Circonus-Auth-Token", secret)
-	req.Header.Set("X-Circonus-App-Name", app)
+	if secret != "" {
+		req.Header.Set("X-Circonus-Auth-Token", secret)
+	}
+	if app != "" {
+		req.Header.Set("X-Circonus-App-Name", app)
+	}
 	for _, h := range headers {
 		name, value, _ := strings.Cut(h, ": ")
 		req.Header[name] = []string{value}

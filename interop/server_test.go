@@ -105,12 +105,13 @@ func (s *server) secret(email string) string {
 	return ""
 }
 
-// decide allows or denies an application of bob's token, on the command line.
-func (s *server) decide(verb, app string) {
+// decide adds, allows or denies an application of bob's token, on the command line.
+func (s *server) decide(verb, app string, flags ...string) {
 	s.t.Helper()
 	for _, token := range s.Tokens {
 		if token.Secret == s.secret("bob@example.com") {
-			out, err := exec.Command(program, "app", verb, token.ID, app, "--data", s.Data).CombinedOutput()
+			args := append([]string{"app", verb, token.ID, app, "--data", s.Data}, flags...)
+			out, err := exec.Command(program, args...).CombinedOutput()
 			if err != nil {
 				s.t.Fatalf("ostiary app %s: %v\n%s", verb, err, out)
 			}
@@ -118,26 +119,29 @@ func (s *server) decide(verb, app string) {
 	}
 }
 
-// lastRequest is what was last asked about with an application's name.
-func (s *server) lastRequest(app string) string {
+// A seen is what was last asked about with an application's name, and where from.
+type seen struct {
+	Name    string
+	Request string `json:"_last_request"`
+	From    string `json:"_last_from"`
+}
+
+func (s *server) lastSeen(app string) seen {
 	s.t.Helper()
 	out, err := exec.Command(program, "app", "list", "--json", "--data", s.Data).Output()
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	var apps []struct {
-		Name        string
-		LastRequest *string `json:"_last_request"`
-	}
+	var apps []seen
 	if err := json.Unmarshal(out, &apps); err != nil {
 		s.t.Fatal(err)
 	}
-	for _, a := range apps {
-		if a.Name == app && a.LastRequest != nil {
-			return *a.LastRequest
+	for _, one := range apps {
+		if one.Name == app {
+			return one
 		}
 	}
-	return ""
+	return seen{}
 }
 
 // missing skips on a laptop, and fails where CI runs.
