@@ -65,6 +65,19 @@ func (a *authority) kill() {
 	}
 }
 
+// freeze stops the server, and waits until all of it stands still.
+func (a *authority) freeze() {
+	a.t.Helper()
+	a.signal(syscall.SIGSTOP)
+	var status syscall.WaitStatus
+	if _, err := syscall.Wait4(a.cmd.Process.Pid, &status, syscall.WUNTRACED, nil); err != nil || !status.Stopped() {
+		a.t.Fatalf("the server does not stand still: %v %v", status, err)
+	}
+}
+
+// thaw lets a frozen server go on.
+func (a *authority) thaw() { a.signal(syscall.SIGCONT) }
+
 func (a *authority) signal(sig syscall.Signal) {
 	a.t.Helper()
 	if err := a.cmd.Process.Signal(sig); err != nil {

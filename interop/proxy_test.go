@@ -14,6 +14,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // An upstream is the API behind the proxy. It keeps the last request that reached it.
@@ -279,7 +280,7 @@ func send(t *testing.T, method, address, secret, app string, headers ...string) 
 		name, value, _ := strings.Cut(h, ": ")
 		req.Header[name] = []string{value}
 	}
-	client := &http.Client{Transport: &http.Transport{}} // no proxy of the environment
+	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{}} // no proxy of the environment
 	defer client.CloseIdleConnections()
 	res, err := client.Do(req)
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -58,9 +57,9 @@ func TestNobodyPassesWhileTheAuthorityCannotAnswer(t *testing.T) {
 		}
 
 		recovers("at the beginning")
-		a.signal(syscall.SIGSTOP)
+		a.freeze()
 		holds("the authority is frozen")
-		a.signal(syscall.SIGCONT)
+		a.thaw()
 		recovers("after it was frozen")
 		a.kill()
 		holds("the authority is gone")
