@@ -70,7 +70,8 @@ func (a *authority) freeze() {
 	a.t.Helper()
 	a.signal(syscall.SIGSTOP)
 	var status syscall.WaitStatus
-	if _, err := syscall.Wait4(a.cmd.Process.Pid, &status, syscall.WUNTRACED, nil); err != nil || !status.Stopped() {
+	_, err := syscall.Wait4(a.cmd.Process.Pid, &status, syscall.WUNTRACED, nil)
+	if err != nil || !status.Stopped() {
 		a.t.Fatalf("the server does not stand still: %v %v", status, err)
 	}
 }

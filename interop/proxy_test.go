@@ -52,8 +52,9 @@ type proxy struct {
 }
 
 var proxies = map[string]proxy{
-	"nginx":         nginx("nginx/nginx.conf"),
-	"nginx, by TCP": nginx("nginx/nginx.conf", "server unix:", "# server unix:", "# server 127.0.0.1:", "server 127.0.0.1:"),
+	"nginx": nginx("nginx/nginx.conf"),
+	"nginx, by TCP": nginx("nginx/nginx.conf",
+		"server unix:", "# server unix:", "# server 127.0.0.1:", "server 127.0.0.1:"),
 	"caddy": {program: "caddy", config: "caddy/Caddyfile", args: func(_, config string) []string {
 		return []string{"run", "--config", config, "--adapter", "caddyfile"}
 	}},
@@ -77,9 +78,8 @@ func nginx(config string, change ...string) proxy {
 func (p proxy) start(t *testing.T, a *authority, api string) (base string) {
 	t.Helper()
 	listen := freeAddress(t)
-	door := a.listen
-	p.run(t, t.TempDir(), "127.0.0.1:8080", listen, "127.0.0.1:8700", door, "unix:/run/ostiary/auth.sock", "unix:"+a.socket,
-		"127.0.0.1:9000", api)
+	p.run(t, t.TempDir(), "127.0.0.1:8080", listen, "127.0.0.1:9000", api,
+		"127.0.0.1:8700", a.listen, "unix:/run/ostiary/auth.sock", "unix:"+a.socket)
 	waitFor(t, listen)
 	return "http://" + listen
 }
@@ -135,8 +135,8 @@ func (s *server) door() string {
 }
 
 // forEachProxy runs a test with an authority, a proxy and an API of its own.
-func forEachProxy(t *testing.T, test func(t *testing.T, name string, a *authority, api *upstream, base string),
-	flags ...string,
+func forEachProxy(t *testing.T,
+	test func(t *testing.T, name string, a *authority, api *upstream, base string), flags ...string,
 ) {
 	t.Parallel()
 	for name, p := range proxies {
@@ -246,7 +246,7 @@ func TestProxiesPassOnTheBodyAndWhereItComesFrom(t *testing.T) {
 		}
 		_, _, h := api.taken()
 		if !bytes.Equal(api.body, sent) || h.Get("Content-Type") != "text/plain" {
-			t.Errorf("the API got %d bytes of %s, want the %d that were sent", len(api.body), h.Get("Content-Type"), len(sent))
+			t.Errorf("the API got %d bytes of %s, want %d", len(api.body), h.Get("Content-Type"), len(sent))
 		}
 		way := strings.Join(h["X-Forwarded-For"], ", ")
 		if !strings.HasSuffix(way, "127.0.0.2") || h.Get("Authorization") != "" {
@@ -280,7 +280,8 @@ func send(t *testing.T, method, address, secret, app string, headers ...string) 
 		name, value, _ := strings.Cut(h, ": ")
 		req.Header[name] = []string{value}
 	}
-	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{}} // no proxy of the environment
+	client := &http.Client{Timeout: 10 * time.Second}
+	client.Transport = &http.Transport{} // no proxy of the environment
 	defer client.CloseIdleConnections()
 	res, err := client.Do(req)
 	if err != nil {

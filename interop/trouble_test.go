@@ -25,7 +25,10 @@ var garbage = map[string]string{
 func TestNobodyPassesWhileTheAuthorityCannotAnswer(t *testing.T) {
 	forEachProxy(t, func(t *testing.T, _ string, a *authority, api *upstream, base string) {
 		alice := a.secret("alice@example.com")
-		ask := func() *http.Response { return send(t, "GET", base+"/checks", alice, "script", "X-Ostiary-User: root") }
+		ask := func() *http.Response {
+			t.Helper()
+			return send(t, "GET", base+"/checks", alice, "script", "X-Ostiary-User: root")
+		}
 		// holds says that nobody passes, and that the caller is told to come again.
 		holds := func(what string) {
 			t.Helper()
