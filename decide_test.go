@@ -101,6 +101,7 @@ func needPage() string {
 		{Methods: []string{"GET"}, Path: "/public/**", Role: ostiary.ReadOnly},
 		{Methods: []string{"PUT", "PATCH"}, Path: "/team/*/role", Role: ostiary.Admin},
 		{Path: "/admin/**", Role: ostiary.Admin},
+		{Path: "/plan/*/**", Role: ostiary.Admin},
 		{Methods: []string{"DELETE"}, Role: ostiary.Admin},
 	}
 	b.WriteString("The role that a request needs, without rules\n\n")
@@ -116,7 +117,8 @@ func needPage() string {
 	for _, m := range []string{"GET", "PUT", "POST", "DELETE"} {
 		for _, p := range []string{
 			"/", "/public", "/public/a/b", "/team/7/role", "/team/7/role/x", "/team/7/8/role", "/team//role", "/admin", "/admin/",
-			"/admin/x", "/admin/x/y", "/Admin/x", "/administer", "/public/../admin/x", "/public/./a", "/public/%2e%2e/admin",
+			"/admin/x", "/admin/x/y", "/Admin/x", "/administer",
+			"/plan", "/plan/7", "/plan/7/x", "/public/../admin/x", "/public/./a", "/public/%2e%2e/admin",
 			"/public%2fa", "/public%5Ca", "/a%00", "/a;b", `/a\b`, "/a//b", "/..", "/a%20b",
 			"/%61dmin/x", "/adm%69n/x", "/team/7/rol%65", "/%2561dmin/x", "/admin%3bx", "/a%", "/a%zz",
 		} {

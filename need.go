@@ -2,6 +2,7 @@ package ostiary
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -13,18 +14,15 @@ type Rule struct {
 }
 
 // Need is the role that a request needs (contract 3.3): the first rule that matches, else Read
-// Only for GET, HEAD and OPTIONS, and Normal for every other method. The path comes as it was sent,
-// and is compared as the API reads it: /%61dmin is /admin. Where a rule looks at paths, one that
-// could mean two things is refused as UnclearPath, so that no rule can be dodged by it.
+// Only for GET, HEAD and OPTIONS, and Normal for every other method. A path that could mean two
+// things is refused as UnclearPath where a rule looks at paths, so that no rule can be dodged by it.
 func Need(rules []Rule, method, path string) (Role, error) {
-	plain, _ := url.PathUnescape(path) // one that cannot be decoded is unclear
-	for _, r := range rules {
-		if r.Path != "" && unclear(path) {
-			return NoRole, Refuse(UnclearPath, "The path could mean two things.")
-		}
-		if r.matches(method, plain) {
-			return r.Role, nil
-		}
+	at, err := FirstMatch(rules, method, path)
+	if err != nil {
+		return NoRole, err
+	}
+	if at >= 0 {
+		return rules[at].Role, nil
 	}
 	switch method {
 	case "GET", "HEAD", "OPTIONS":
@@ -33,15 +31,52 @@ func Need(rules []Rule, method, path string) (Role, error) {
 	return Normal, nil
 }
 
-func (r Rule) matches(method, path string) bool {
-	found := len(r.Methods) == 0
-	for _, m := range r.Methods {
-		found = found || m == method
+// FirstMatch is the index of the rule that answers a request, and -1 where none matches. The path
+// comes as it was sent, and is compared as the API reads it: /%61dmin is /admin. Its error is
+// UnclearPath.
+func FirstMatch(rules []Rule, method, path string) (int, error) {
+	plain, _ := url.PathUnescape(path) // one that cannot be decoded is unclear
+	for i, r := range rules {
+		if r.Path != "" && unclear(path) {
+			return -1, Refuse(UnclearPath, "The path could mean two things.")
+		}
+		if r.matches(method, plain) {
+			return i, nil
+		}
 	}
-	return found && (r.Path == "" || pathMatches(r.Path, path))
+	return -1, nil
 }
 
-// pathMatches compares segment by segment: * stands for one, ** at the end for any number.
+func (r Rule) matches(method, path string) bool {
+	return (len(r.Methods) == 0 || slices.Contains(r.Methods, method)) &&
+		(r.Path == "" || pathMatches(r.Path, path))
+}
+
+// Covers says whether every request that the other rule matches, this one matches too: behind it,
+// the other never answers. The other's pattern is compared as if it were a path, in which * is a
+// segment that no name matches.
+func (r Rule) Covers(other Rule) bool {
+	if len(r.Methods) > 0 && len(other.Methods) == 0 {
+		return false
+	}
+	for _, m := range other.Methods {
+		if len(r.Methods) > 0 && !slices.Contains(r.Methods, m) {
+			return false
+		}
+	}
+	pattern := other.Path
+	if pattern == "" {
+		pattern = "/**" // every path begins with /
+	}
+	above, deep := strings.CutSuffix(pattern, "/**")
+	if deep && r.Path != "" && !strings.HasSuffix(r.Path, "/**") {
+		return false
+	}
+	return r.Path == "" || pathMatches(r.Path, above)
+}
+
+// pathMatches compares segment by segment: * stands for one, ** at the end for any number, none
+// among them.
 func pathMatches(pattern, path string) bool {
 	for {
 		p, restP, moreP := strings.Cut(pattern, "/")
@@ -50,7 +85,7 @@ func pathMatches(pattern, path string) bool {
 		}
 		s, restS, moreS := strings.Cut(path, "/")
 		if p != s && p != "*" || moreP != moreS {
-			return moreP && restP == "**" && p == s && !moreS
+			return moreP && restP == "**" && (p == s || p == "*") && !moreS
 		}
 		if !moreP {
 			return true

@@ -42,8 +42,8 @@ func withPages(t *testing.T) (b *browser, s *server, plain string) {
 	s = start(t, "--public-url", b.base)
 	dir := t.TempDir()
 	roots := writeCertificate(t, dir)
-	nginx("nginx/page.conf").run(t, dir, strings.NewReplacer(
-		"listen 443 ", "listen "+secure+" ", "listen 80;", "listen "+plain+";", "127.0.0.1:8700", s.door()))
+	nginx("nginx/page.conf").run(t, dir,
+		"listen 443 ", "listen "+secure+" ", "listen 80;", "listen "+plain+";", "127.0.0.1:8700", s.door())
 	waitFor(t, secure)
 	jar, err := cookiejar.New(nil)
 	if err != nil {

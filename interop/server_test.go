@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -49,6 +50,14 @@ type server struct {
 // start starts a demo, and waits for the line that says where it is.
 func start(t *testing.T, flags ...string) *server {
 	t.Helper()
+	s, end := demo(t, flags...)
+	t.Cleanup(end)
+	return s
+}
+
+// demo is start for who ends it.
+func demo(t *testing.T, flags ...string) (s *server, end func()) {
+	t.Helper()
 	cmd := exec.Command(program, append([]string{
 		"demo", "--json", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0",
 	}, flags...)...)
@@ -62,7 +71,7 @@ func start(t *testing.T, flags ...string) *server {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	end = func() {
 		cmd.Process.Signal(syscall.SIGTERM)
 		rest, _ := io.ReadAll(out)
 		if err := cmd.Wait(); err != nil || len(rest) > 0 {
@@ -71,16 +80,16 @@ func start(t *testing.T, flags ...string) *server {
 		if t.Failed() {
 			t.Logf("the server's log:\n%s", log.String())
 		}
-	})
+	}
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
 		t.Fatalf("the demo printed no line: %v\n%s", err, log.String())
 	}
-	s := &server{t: t}
+	s = &server{t: t}
 	if err := json.Unmarshal([]byte(line), s); err != nil {
 		t.Fatalf("the demo's line is no JSON: %v\n%s", err, line)
 	}
-	return s
+	return s, end
 }
 
 // secret is the secret of the token of a user.
@@ -97,12 +106,13 @@ func (s *server) secret(email string) string {
 	return ""
 }
 
-// decide allows or denies an application of bob's token, on the command line.
-func (s *server) decide(verb, app string) {
+// decide adds, allows or denies an application of bob's token, on the command line.
+func (s *server) decide(verb, app string, flags ...string) {
 	s.t.Helper()
 	for _, token := range s.Tokens {
 		if token.Secret == s.secret("bob@example.com") {
-			out, err := exec.Command(program, "app", verb, token.ID, app, "--data", s.Data).CombinedOutput()
+			args := append([]string{"app", verb, token.ID, app, "--data", s.Data}, flags...)
+			out, err := exec.Command(program, args...).CombinedOutput()
 			if err != nil {
 				s.t.Fatalf("ostiary app %s: %v\n%s", verb, err, out)
 			}
@@ -110,26 +120,29 @@ func (s *server) decide(verb, app string) {
 	}
 }
 
-// lastRequest is what was last asked about with an application's name.
-func (s *server) lastRequest(app string) string {
+// A seen is what was last asked about with an application's name, and where from.
+type seen struct {
+	Name    string
+	Request string `json:"_last_request"`
+	From    string `json:"_last_from"`
+}
+
+func (s *server) lastSeen(app string) seen {
 	s.t.Helper()
 	out, err := exec.Command(program, "app", "list", "--json", "--data", s.Data).Output()
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	var apps []struct {
-		Name        string
-		LastRequest *string `json:"_last_request"`
-	}
+	var apps []seen
 	if err := json.Unmarshal(out, &apps); err != nil {
 		s.t.Fatal(err)
 	}
-	for _, a := range apps {
-		if a.Name == app && a.LastRequest != nil {
-			return *a.LastRequest
+	for _, one := range apps {
+		if one.Name == app {
+			return one
 		}
 	}
-	return ""
+	return seen{}
 }
 
 // missing skips on a laptop, and fails where CI runs.
@@ -141,14 +154,24 @@ func missing(t *testing.T, what string, args ...any) {
 	t.Skipf(what, args...)
 }
 
+// lastPort is the port that freeAddress gave last.
+var lastPort atomic.Int32
+
+// freeAddress is an address that stays free until somebody listens there, also again and again: its port
+// is below those that the system gives to outgoing connections, and nobody else here gets it.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	const first, many = 20_000, 12_000
+	lastPort.CompareAndSwap(0, int32(os.Getpid()%many))
+	for range many {
+		address := fmt.Sprintf("127.0.0.1:%d", first+lastPort.Add(1)%many)
+		if l, err := net.Listen("tcp", address); err == nil {
+			l.Close()
+			return address
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 // waitFor waits until something answers at an address.

@@ -2,6 +2,7 @@ package interop_test
 
 import (
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -34,15 +35,13 @@ func TestProxiesPassTheAssertionOnAndNotTheCallers(t *testing.T) {
 // passedOn is what the API gets as the assertion, of a caller that sends its own.
 func passedOn(t *testing.T, p proxy, copies string, flags ...string) []string {
 	t.Helper()
-	s, api := start(t, flags...), &upstream{}
+	a, api := serve(t, flags...), &upstream{}
 	behind := httptest.NewServer(api)
 	t.Cleanup(behind.Close)
-	listen := freeAddress(t)
-	p.run(t, t.TempDir(), strings.NewReplacer("127.0.0.1:8080", listen, "127.0.0.1:8700", s.door(),
-		"127.0.0.1:9000", behind.Listener.Addr().String(), "copy_headers ", copies))
-	waitFor(t, listen)
+	p.change = append(slices.Clone(p.change), "copy_headers ", copies)
+	base := p.start(t, a, behind.Listener.Addr().String())
 
-	res := send(t, "GET", "http://"+listen+"/checks", s.secret("alice@example.com"), "script",
+	res := send(t, "GET", base+"/checks", a.secret("alice@example.com"), "script",
 		"X-Ostiary-Assertion: mine", "x_ostiary_assertion: mine", "X.Ostiary.Assertion: mine")
 	if text := body(t, res); res.StatusCode != 200 {
 		t.Fatalf("%d %s", res.StatusCode, text)

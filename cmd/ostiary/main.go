@@ -80,7 +80,7 @@ func rootCommand() *cobra.Command {
 	root.AddCommand(
 		demoCommand(), initCommand(), serveCommand(),
 		accountCommand(), userCommand(), tokenCommand(), appCommand(),
-		explainCommand(), auditCommand(), backupCommand(), restoreCommand(), versionCommand(),
+		explainCommand(), rulesCommand(), auditCommand(), backupCommand(), restoreCommand(), versionCommand(),
 	)
 	root.SetUsageTemplate(usageText(root.UsageTemplate()))
 	strict(root)

@@ -239,6 +239,30 @@ func TestHostileTextStaysText(t *testing.T) {
 	}
 }
 
+// A proxy that drops the body gives back a header instead, which holds every character of it.
+func TestHeaderSaysWhatTheBodySays(t *testing.T) {
+	t.Parallel()
+	const hostile = "a\"b\\c\r\nSet-Cookie: x\x00\x7f zoë 🔑 \u2028</script>"
+	table := answer.New(answer.Settings{Server: "zoë", PublicURL: "https://h"})
+	a := table.Decision(&ostiary.Decision{Reason: ostiary.PendingApp, AppName: hostile, App: 3})
+	s := send(t, func(w http.ResponseWriter) { table.WriteForProxy(w, a, "tag-1") })
+	header := s.Header.Get("X-Ostiary-Refusal")
+	unsafe := strings.ContainsFunc(header, func(r rune) bool { return r < ' ' || r > '~' })
+	if unsafe || s.Header.Get("Set-Cookie") != "" {
+		t.Errorf("the header is %q, want printable ASCII", header)
+	}
+	var again map[string]any
+	if err := json.Unmarshal([]byte(header), &again); err != nil {
+		t.Fatalf("the header is no JSON: %v\n%s", err, header)
+	}
+	if diff := cmp.Diff(s.body, again); diff != "" {
+		t.Errorf("the header says something else (-body +header):\n%s", diff)
+	}
+	if want := "invalid api application '" + hostile + "'"; again["message"] != want {
+		t.Errorf("message %q, want %q", again["message"], want)
+	}
+}
+
 func TestFirstAPIAnswersWithSuccessAndError(t *testing.T) {
 	table := answer.New(settings)
 	s := send(t, func(w http.ResponseWriter) { table.WriteV1(w, table.Route(ostiary.NoToken, ""), "tag-1") })

@@ -2,9 +2,11 @@ package answer
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 )
 
 // body has the keys that every error has, and two that stand only where there is something to say.
@@ -37,6 +39,19 @@ func (t *Table) Render(h http.Header, a Answer, tag string) []byte {
 	t.writeHeaders(h, a, tag)
 	b := t.body(a, tag)
 	return jsonText(b, func() any { b.Detail = nil; return b })
+}
+
+// WriteForProxy is Write where a proxy asks.
+func (t *Table) WriteForProxy(w http.ResponseWriter, a Answer, tag string) {
+	send(w, a.Status, t.RenderForProxy(w.Header(), a, tag))
+}
+
+// RenderForProxy is Render where a proxy asks. nginx drops the body of a refusal, and can give back a
+// header: X-Ostiary-Refusal is the body once more.
+func (t *Table) RenderForProxy(h http.Header, a Answer, tag string) []byte {
+	body := t.Render(h, a, tag)
+	h["X-Ostiary-Refusal"] = []string{asciiJSON(body)}
+	return body
 }
 
 // WriteV1 sends the answer with the keys "success" and "error" of the first API besides.
@@ -96,6 +111,22 @@ func jsonText(b any, plain func() any) []byte {
 		text, _ = json.Marshal(plain())
 	}
 	return append(text, '\n')
+}
+
+// asciiJSON is JSON that can stand in a header's value: on one line, and what is no printable ASCII as
+// \u and its number. json.Marshal has escaped control characters already, and they are in strings alone.
+func asciiJSON(text []byte) string {
+	var b strings.Builder
+	for _, r := range strings.TrimRight(string(text), "\n") {
+		if r <= '~' {
+			b.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.AppendRune(nil, r) {
+			fmt.Fprintf(&b, `\u%04x`, unit)
+		}
+	}
+	return b.String()
 }
 
 // headerText drops what may not stand in a header's value: all but printable ASCII.

@@ -209,6 +209,15 @@ func TestRuleThatWouldNotMeanWhatItSaysIsRefused(t *testing.T) {
 	}
 }
 
+func TestEveryLineThatIsNoRuleIsNamed(t *testing.T) {
+	t.Parallel()
+	_, err := rules(t, "GET /a Owner\nGET /b Admin\nGET c Admin\n")
+	if err == nil || !strings.Contains(err.Error(), "rules:1: ") || !strings.Contains(err.Error(), "rules:3: ") ||
+		strings.Contains(err.Error(), "rules:2: ") {
+		t.Errorf("got the error %v, want the lines 1 and 3 in it", err)
+	}
+}
+
 func rules(t *testing.T, text string) ([]ostiary.Rule, error) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "rules")

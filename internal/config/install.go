@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 )
 
@@ -15,7 +16,19 @@ type InstallCommand struct{ Name, Template string }
 // LoadInstallCommands reads the file that --install-commands names: NAME = TEMPLATE a line. A line that
 // ends with a backslash goes on in the next. No file gives no commands.
 func LoadInstallCommands(file string) ([]InstallCommand, error) {
-	return loadFile(file, "the install commands", readInstallCommands)
+	if file == "" {
+		return nil, nil
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("reading the install commands: %w", err)
+	}
+	defer f.Close()
+	all, err := readInstallCommands(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s:%w", file, err)
+	}
+	return all, nil
 }
 
 // readInstallCommands begins its errors with the number of the line.

@@ -1,61 +1,86 @@
 package config
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 
 	"ostiary"
 )
 
-// LoadRules reads the file that --rules names: METHODS PATH ROLE a line, such as
+// A RuleLine is a rule, and where it stands.
+type RuleLine struct {
+	ostiary.Rule
+	Line int
+	Text string
+}
+
+// ReadRules reads the file that --rules names: METHODS PATH ROLE a line, such as
 //
 //	DELETE,PUT  /admin/**  Admin
 //	*           /status    Read-Only
 //
-// with * for every method or every path. No file gives no rules.
-func LoadRules(file string) ([]ostiary.Rule, error) { return loadFile(file, "the rules", readRules) }
-
-// loadFile reads a file that a setting names; no file gives nothing.
-func loadFile[T any](file, what string, read func(io.Reader) ([]T, error)) ([]T, error) {
+// with * for every method or every path. No file gives no rules. Its error names every line that is
+// no rule.
+func ReadRules(file string) ([]RuleLine, error) {
 	if file == "" {
 		return nil, nil
 	}
-	f, err := os.Open(file)
+	text, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", what, err)
+		return nil, fmt.Errorf("reading the rules: %w", err)
 	}
-	defer f.Close()
-	all, err := read(f)
-	if err != nil {
-		return nil, fmt.Errorf("%s:%w", file, err)
-	}
-	return all, nil
-}
-
-// readRules begins its errors with the number of the line.
-func readRules(r io.Reader) ([]ostiary.Rule, error) {
-	var rules []ostiary.Rule
-	lines := bufio.NewScanner(r)
-	n := 1
-	for ; lines.Scan(); n++ {
-		line := strings.TrimSpace(lines.Text())
+	var rules []RuleLine
+	var wrong []error
+	n := 0
+	for line := range strings.Lines(string(text)) {
+		n++
+		line = strings.TrimSpace(line)
 		if line == "" || line[0] == '#' {
 			continue
 		}
 		rule, err := parseRule(line)
 		if err != nil {
-			return nil, fmt.Errorf("%d: %w", n, err)
+			wrong = append(wrong, fmt.Errorf("%s:%d: %w", file, n, err))
 		}
-		rules = append(rules, rule)
+		rules = append(rules, RuleLine{rule, n, line})
 	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("%d: %w", n, err)
+	if wrong != nil {
+		return nil, errors.Join(wrong...)
 	}
 	return rules, nil
+}
+
+// LoadRules is ReadRules for who does not ask where a rule stands.
+func LoadRules(file string) ([]ostiary.Rule, error) {
+	lines, err := ReadRules(file)
+	return Rules(lines), err
+}
+
+// Rules are the rules alone, in order.
+func Rules(lines []RuleLine) []ostiary.Rule {
+	var rules []ostiary.Rule
+	for _, l := range lines {
+		rules = append(rules, l.Rule)
+	}
+	return rules
+}
+
+// An Idle rule never answers: By stands before it, and matches all that it does.
+type Idle struct{ Rule, By RuleLine }
+
+// IdleRules finds the rules that never answer.
+func IdleRules(lines []RuleLine) (all []Idle) {
+	for i, rule := range lines {
+		for _, earlier := range lines[:i] {
+			if earlier.Covers(rule.Rule) {
+				all = append(all, Idle{rule, earlier})
+				break
+			}
+		}
+	}
+	return all
 }
 
 func parseRule(line string) (ostiary.Rule, error) {
@@ -78,11 +103,16 @@ func parseRule(line string) (ostiary.Rule, error) {
 	}
 	rule.Methods = strings.Split(parts[0], ",")
 	for _, m := range rule.Methods {
-		if m == "" || strings.Trim(m, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-") != "" {
+		if !IsMethod(m) {
 			return ostiary.Rule{}, fmt.Errorf("%q is no method: capitals, with commas between them, or *", m)
 		}
 	}
 	return rule, nil
+}
+
+// IsMethod knows methods as the doors take them: in capitals.
+func IsMethod(s string) bool {
+	return s != "" && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-") == ""
 }
 
 // checkPattern refuses a path that would not mean what it seems to. Requests' paths are decoded before

@@ -110,7 +110,7 @@ func (f *Fast) peer(addr net.Addr) (netip.Addr, bool) {
 // write sends the answer to a refused request.
 func (f *Fast) write(ctx *fasthttp.RequestCtx, status int, j *fastJob) {
 	headers := http.Header{}
-	body := f.Answers.Render(headers, j.e.Answer, j.tag)
+	body := f.Answers.RenderForProxy(headers, j.e.Answer, j.tag)
 	ctx.Response.SetStatusCode(status)
 	for name, values := range headers {
 		for _, value := range values {

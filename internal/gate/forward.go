@@ -30,7 +30,7 @@ func (f *Forward) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.judge(r.Context(), j, f.question)
 	j.wrote = true
 	if j.e.Answer.Status != http.StatusOK {
-		f.Answers.Write(w, j.e.Answer, j.tag)
+		f.Answers.WriteForProxy(w, j.e.Answer, j.tag)
 		return
 	}
 	j.identity.onto(w.Header())
@@ -44,7 +44,7 @@ func (f *Forward) done(w http.ResponseWriter, j *job) {
 			panic(http.ErrAbortHandler)
 		}
 		f.panicked(j, trouble)
-		f.Answers.Write(w, f.Answers.Route(ostiary.Unavailable, ""), j.tag)
+		f.Answers.WriteForProxy(w, f.Answers.Route(ostiary.Unavailable, ""), j.tag)
 		return
 	}
 	*j = job{}

@@ -115,6 +115,9 @@ func expect(t *testing.T, s *site, r reply, status int, code, message string) {
 	if r.body["code"] != code || r.body["tag"] != r.Header.Get("X-Ostiary-Tag") || r.body["tag"] == "" {
 		t.Errorf("headers %v, body %s", r.Header, r.text)
 	}
+	if again := r.Header.Get("X-Ostiary-Refusal"); again+"\n" != r.text {
+		t.Errorf("X-Ostiary-Refusal is not the body, but %s", again)
+	}
 	if message != "" && r.body["message"] != message {
 		t.Errorf("message %q, want %q", r.body["message"], message)
 	}

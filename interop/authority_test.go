@@ -1,0 +1,117 @@
+package interop_test
+
+import (
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// An authority is a server on the records of a demo. It can be ended, and started again where it was.
+type authority struct {
+	*server
+	listen string // of /auth
+	socket string // of the fast door
+	flags  []string
+	cmd    *exec.Cmd
+	log    *strings.Builder
+}
+
+// serve starts an authority.
+func serve(t *testing.T, flags ...string) *authority {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "ostiary") // a socket's path must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	s, end := demo(t, "--keep", filepath.Join(dir, "data"))
+	end()
+	a := &authority{server: s, listen: freeAddress(t), socket: filepath.Join(dir, "auth.sock"), flags: flags}
+	s.URL = "http://" + a.listen
+	s.AuthURL = s.URL + "/auth"
+	a.start()
+	t.Cleanup(func() {
+		a.kill()
+		if t.Failed() {
+			t.Logf("the server's log:\n%s", a.log.String())
+		}
+	})
+	return a
+}
+
+func (a *authority) start() {
+	a.t.Helper()
+	a.log = &strings.Builder{}
+	a.cmd = exec.Command(program, append([]string{
+		"serve", "--data", a.Data, "--listen", a.listen, "--admin-listen", "", "--auth-listen", "unix:" + a.socket,
+	}, a.flags...)...)
+	a.cmd.Stderr = a.log
+	if err := a.cmd.Start(); err != nil {
+		a.t.Fatal(err)
+	}
+	waitFor(a.t, a.listen)
+}
+
+// kill ends the server, also where it is frozen.
+func (a *authority) kill() {
+	if a.cmd != nil {
+		a.cmd.Process.Kill()
+		a.cmd.Wait()
+		a.cmd = nil
+	}
+}
+
+// freeze stops the server, and waits until all of it stands still.
+func (a *authority) freeze() {
+	a.t.Helper()
+	a.signal(syscall.SIGSTOP)
+	var status syscall.WaitStatus
+	_, err := syscall.Wait4(a.cmd.Process.Pid, &status, syscall.WUNTRACED, nil)
+	if err != nil || !status.Stopped() {
+		a.t.Fatalf("the server does not stand still: %v %v", status, err)
+	}
+}
+
+// thaw lets a frozen server go on.
+func (a *authority) thaw() { a.signal(syscall.SIGCONT) }
+
+func (a *authority) signal(sig syscall.Signal) {
+	a.t.Helper()
+	if err := a.cmd.Process.Signal(sig); err != nil {
+		a.t.Fatal(err)
+	}
+}
+
+// inItsPlace listens where the authority did, and sends the same bytes to whoever asks.
+func (a *authority) inItsPlace(answer string) (end func()) {
+	a.t.Helper()
+	os.Remove(a.socket)
+	var listeners []net.Listener
+	for network, address := range map[string]string{"tcp": a.listen, "unix": a.socket} {
+		l, err := net.Listen(network, address)
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		listeners = append(listeners, l)
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				c.Read(make([]byte, 4096))
+				c.Write([]byte(answer))
+				c.Close()
+			}
+		}()
+	}
+	return func() {
+		for _, l := range listeners {
+			l.Close()
+		}
+	}
+}
