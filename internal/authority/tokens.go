@@ -26,13 +26,15 @@ type NewToken struct {
 	Like        ostiary.ID // a token that the caller may see, whose allowed applications are allowed here too
 }
 
-// A TokenPatch changes the fields that are set.
+// A TokenPatch changes the fields that are set. Was, where given, is what the caller was shown of them: one
+// that is to be changed, and that somebody else has changed since, is a Conflict.
 type TokenPatch struct {
 	Privilege   *ostiary.Role
 	Default     *ostiary.DefaultAppState
 	Description *string
 	ExpiresOn   *time.Time
 	Networks    *[]netip.Prefix
+	Was         *TokenPatch // privilege, default and description alone
 }
 
 // Made is a new token with its secret, which is shown this once. Repeated says that the token was
@@ -157,6 +159,9 @@ func (t *tx) patchToken(token *ostiary.Token, p TokenPatch, told map[string]stri
 	if !token.RetiredOn.IsZero() {
 		return ostiary.Refuse(ostiary.Conflict, "The token is retired.")
 	}
+	if err := p.isOld(token); err != nil {
+		return err
+	}
 	if p.Privilege != nil && *p.Privilege != token.Privilege {
 		target.Privilege = *p.Privilege
 		if err := ostiary.May(t.actor, ostiary.SetPrivilege, target); err != nil {
@@ -188,6 +193,32 @@ func (t *tx) patchToken(token *ostiary.Token, p TokenPatch, told map[string]stri
 		token.Networks = *p.Networks
 	}
 	return nil
+}
+
+// isOld refuses a change by somebody who saw another value than stands now. To lower a privilege that has
+// been lowered further would raise it.
+func (p TokenPatch) isOld(is *ostiary.Token) error {
+	switch {
+	case p.Was == nil:
+		return nil
+	case differs(p.Privilege, p.Was.Privilege, is.Privilege):
+		return changedMeanwhile("privilege")
+	case differs(p.Default, p.Was.Default, is.Default):
+		return changedMeanwhile("default app state")
+	case differs(p.Description, p.Was.Description, is.Description):
+		return changedMeanwhile("description")
+	}
+	return nil
+}
+
+// differs says that a value is to be changed, and is neither as it is to be nor as it was seen.
+func differs[T comparable](becomes, was *T, is T) bool {
+	return becomes != nil && was != nil && *becomes != is && *was != is
+}
+
+func changedMeanwhile(what string) error {
+	return ostiary.Refuse(ostiary.Conflict,
+		"Somebody has changed the "+what+" meanwhile. Nothing was saved: look at how it is now.")
 }
 
 func networksText(networks []netip.Prefix) string {

@@ -82,7 +82,7 @@ func decideName(v *visit) (reply, error) {
 	}
 	_, rev, err := v.authority.DecideName(v.r.Context(), v.caller, card.ID, v.field("name"), state)
 	if _, _, ok := v.wrong(err); ok && card.Live() {
-		return v.tokenScreen(err)
+		return v.tokenScreen(tokenWrong{name: err})
 	}
 	if err != nil {
 		return nil, err

@@ -38,6 +38,41 @@ func TestPrivilegeAboveOnesOwnStaysUnlessItIsChanged(t *testing.T) {
 	}
 }
 
+func TestOldPageTakesNothingBackThatItsReaderDidNotTouch(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.setRole(w.bob, ostiary.Admin)
+	id, _ := w.newToken(w.bob, authority.NewToken{Privilege: ostiary.Admin, Default: ostiary.Pending, Description: "Dashboards"})
+	list, token := w.bob.tokens("").in("Dashboards"), w.bob.token(id, "")
+	lowered := ostiary.ReadOnly
+	_, _, err := w.authority.SetToken(ctx, w.alice.on(w.account), id, authority.TokenPatch{Privilege: &lowered})
+	w.ok(err)
+	has := func(privilege ostiary.Role, state ostiary.DefaultAppState, description string) {
+		t.Helper()
+		got, err := w.authority.Token(ctx, w.alice.on(w.account), id)
+		w.ok(err)
+		if got.Privilege != privilege || got.Default != state || got.Description != description {
+			t.Errorf("the token has %s, %s and %q, want %s, %s and %q",
+				got.Privilege, got.Default, got.Description, privilege, state, description)
+		}
+	}
+	list.press("Save", "Default App State", "Deny").at("/tokens?").says("Revision")
+	has(ostiary.ReadOnly, ostiary.Deny, "Dashboards")
+	token.press("Save", "Description", "Graphs").is("Graphs", http.StatusOK)
+	has(ostiary.ReadOnly, ostiary.Deny, "Graphs")
+
+	// What was touched on both sides is not saved: to Bob, Normal was less than the token had.
+	anew := list.press("Save", "Privileges", "Normal").is("Graphs", http.StatusConflict)
+	anew.says("Somebody has changed the privilege meanwhile. Nothing was saved")
+	has(ostiary.ReadOnly, ostiary.Deny, "Graphs")
+	token.press("Save", "Description", "Walls").is("Graphs", http.StatusConflict).says("changed the description meanwhile")
+	token.press("Save", "Default App State", "Allow").is("Graphs", http.StatusConflict).says("changed the default app state")
+	token.press("Save", "Privileges", "Read-Only", "Default App State", "Deny", "Description", "Graphs").
+		is("Graphs", http.StatusOK).silent("meanwhile")
+	anew.press("Save", "Privileges", "Normal").is("Graphs", http.StatusOK)
+	has(ostiary.Normal, ostiary.Deny, "Graphs")
+}
+
 func TestTokenPageSaysAllThereIs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
