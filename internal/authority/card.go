@@ -15,7 +15,7 @@ type Card struct {
 	Offers    ostiary.Offers
 	OwnerName string
 	OwnerRole ostiary.Role // on the account now; none for account tokens
-	Apps      []AppView    // those that wait first, then by last use
+	Apps      []AppView    // those that wait first, then by last use; of a retired token by last use alone
 	MoreApps  int          // beyond those
 	Hours     [168]uint64  // requests by hour, oldest first; of a retired token where it stands alone
 }
@@ -119,7 +119,11 @@ func (d *drawn) fill(c *Card, uses map[ostiary.UseKey]ostiary.Use) (err error) {
 		one.Use = uses[ostiary.UseKey{Account: app.Account, Token: app.Token, App: app.ID}]
 		c.Apps = append(c.Apps, one)
 	}
-	slices.SortStableFunc(c.Apps, waitsFirst)
+	order := waitsFirst
+	if !t.RetiredOn.IsZero() {
+		order = lastUsed // nothing is decided any more, and what still tries must not be folded away
+	}
+	slices.SortStableFunc(c.Apps, order)
 	c.fold(d.apps, d.named)
 	return d.addNames(c)
 }
@@ -141,6 +145,10 @@ func waitsFirst(a, b AppView) int {
 	case b.Waits() && !a.Waits():
 		return 1
 	}
+	return lastUsed(a, b)
+}
+
+func lastUsed(a, b AppView) int {
 	return cmp.Or(b.Use.Last.Compare(a.Use.Last), cmp.Compare(a.Name, b.Name))
 }
 

@@ -224,6 +224,20 @@ func TestRetiredTokensStandApartWithWhoStillTries(t *testing.T) {
 	w.bob.token(id, "/retire").is("This cannot be done now", http.StatusConflict)
 }
 
+func TestWhatStillTriesARetiredTokenIsNotFoldedAway(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id, secret := w.newToken(w.bob, authority.NewToken{Privilege: ostiary.Normal, Default: ostiary.Pending, Description: "Old scripts"})
+	_, _, err := w.authority.DecideName(ctx, w.alice.on(w.account), id, "cron-report", ostiary.Allowed)
+	w.ok(err)
+	w.turnUp(id, 9, "scan-") // more than a card shows, and waiting
+	w.clock.pass(time.Minute)
+	w.bob.token(id, "/retire").press("Retire it")
+	w.clock.pass(time.Minute)
+	w.demand(secret, "cron-report", ostiary.Normal, ostiary.BadToken)
+	w.alice.tokens("").in("Retired tokens").in("Old scripts").says("cron-report", "still tries").silent("No application has tried it since")
+}
+
 func TestSectionsAreTurnedLikePages(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
