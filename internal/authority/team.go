@@ -203,7 +203,7 @@ func (a *Authority) RoleEffect(ctx context.Context, c Caller, user ostiary.ID, r
 		}
 		cards, err := v.cards(ctx, live, out.Names)
 		for _, card := range cards {
-			then := roleAs(out.Person.User, role)
+			then := ostiary.ActingRole(role, out.Person.User.Disabled)
 			out.Tokens = append(out.Tokens, TokenEffect{
 				Card: card, Now: card.CanUse, Then: ostiary.CanUseNow(*card.Fact().Token, then, a.set.Now()),
 			})

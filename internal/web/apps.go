@@ -8,20 +8,23 @@ import (
 	"ostiary/internal/authority"
 )
 
-// appView asks before an application that is let in is denied.
+// appView asks before an application that is let in is denied, and before a record is forgotten that keeps one
+// in or out.
 type appView struct {
 	appRow
-	Token tokenCard
-	Back  string
+	Token   tokenCard
+	Back    string
+	Forgets bool // it is about to be forgotten
 }
 
-// appPage says what an application of a token is, and what stops when it is denied.
+// appPage says what an application of a token is, and what stops when it is denied or forgotten.
 func appPage(v *visit) (reply, error) {
 	card, row, err := v.pathApp()
 	if err != nil {
 		return nil, err
 	}
 	view := appView{appRow: row, Token: card, Back: v.returnTo("/tokens/" + card.ID.String())}
+	view.Forgets = v.field("forget") != "" && card.Offers.Forget
 	return screen{template: "app", title: row.Name, nav: "/tokens", data: view}, nil
 }
 

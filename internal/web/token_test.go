@@ -130,6 +130,33 @@ func TestDenyingSaysWhatStops(t *testing.T) {
 	w.carol.open(app).is("There is nothing here", http.StatusNotFound)
 }
 
+func TestForgettingSaysWhatItChanges(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id, secret := w.newToken(w.bob, authority.NewToken{Privilege: ostiary.Normal, Default: ostiary.Pending, Description: "Dashboards"})
+	decide := func(name string, state ostiary.AppState) {
+		t.Helper()
+		_, _, err := w.authority.DecideName(ctx, w.bob.on(w.account), id, name, state)
+		w.ok(err)
+	}
+	decide("grafana", ostiary.Allowed)
+	w.demand(secret, "grafana", ostiary.Normal, ostiary.OK)
+	w.bob.tokens("").in("grafana by Bob").lacks("Allow").follow("Forget").is("Forget grafana?", http.StatusOK).
+		says("default app state of the token, Pending, answers it: it is told to wait with 401, and stops until somebody allows it again.")
+	w.demand(secret, "grafana", ostiary.Normal, ostiary.OK)
+	w.bob.token(id, "").in("grafana by Bob").follow("Deny").follow("Forget it").is("Forget grafana?", http.StatusOK).
+		press("Forget it").at("/tokens/" + id.String()).says("forgot the application grafana")
+	w.demand(secret, "grafana", ostiary.Normal, ostiary.PendingApp)
+
+	decide("spy", ostiary.Denied)
+	w.bob.tokens("").in("spy by Bob").press("Forget").at("/tokens?").says("forgot the application spy") // it stays out
+	decide("spy", ostiary.Denied)
+	w.bob.token(id, "").press("Save", "Default App State", "Allow")
+	w.bob.tokens("").in("spy by Bob").follow("Forget").is("Forget spy?", http.StatusOK).
+		says("default app state of the token, Allow, answers it: it is let in.").press("Forget it").says("forgot the application spy")
+	w.demand(secret, "spy", ostiary.Normal, ostiary.OK)
+}
+
 func TestRetiringSaysWhatStopsAndTakesAlongWhatWasMade(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
