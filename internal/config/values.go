@@ -210,6 +210,18 @@ func baseURL(s string) (string, error) {
 	return strings.TrimRight(u.String(), "/"), nil
 }
 
+// siteURL is the address of the pages: every link on them begins at the root of a name.
+func siteURL(s string) (string, error) {
+	text, err := baseURL(s)
+	if err != nil {
+		return "", err
+	}
+	if u, err := url.Parse(text); err != nil || u.Path != "" {
+		return "", errors.New("a URL without a path is needed, such as https://tokens.example.com")
+	}
+	return text, nil
+}
+
 func oneOf(words ...string) func(string) (string, error) {
 	return func(s string) (string, error) {
 		if !slices.Contains(words, s) {
