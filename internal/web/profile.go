@@ -134,7 +134,7 @@ func (v *visit) profileAgain(view profileView, err error) (reply, error) {
 }
 
 // toProfile says on the profile what was done. The log that the person may read may not hold it, so the
-// address does, sealed: one that somebody else made up says nothing.
+// address does, sealed.
 func (v *visit) toProfile(say string, revision uint64) reply {
 	if revision != 0 {
 		say += " Revision " + doneAt(revision, revision) + "."
@@ -145,10 +145,11 @@ func (v *visit) toProfile(say string, revision uint64) reply {
 // sealSize is the length of a seal: 96 bits.
 const sealSize = 16
 
-// seal is a mark that only we can make, and only for this session.
+// seal is a mark that only we can make, and only for this session, for what an address has a page say: one that
+// somebody else made up says nothing.
 func (v *visit) seal(text string) string {
 	mac := hmac.New(sha256.New, v.session.Hash[:])
-	mac.Write([]byte("said on the profile: " + text))
+	mac.Write([]byte("said: " + text))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))[:sealSize]
 }
 

@@ -125,6 +125,20 @@ func TestSeveralAreDecidedAtOnceAndOnlyThoseThatWereShown(t *testing.T) {
 	w.bob.post("/apps", "state", "waiting", "app", "1.3").is("Something is not right in the form", http.StatusBadRequest)
 }
 
+func TestAddressesThatSomebodyMadeUpSayNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, secret := w.newToken(w.bob, authority.NewToken{Privilege: ostiary.Normal, Default: ostiary.Pending})
+	w.ask(secret, "one", ostiary.ReadOnly)
+	said := w.bob.tokens("").press("Allow chosen").says("no application was chosen").address
+	w.bob.open(said).says("no application was chosen")
+	w.alice.open(said).silent("no application was chosen")
+	for _, more := range []string{"&chosen=none", "&left=9", "&said=9%20applications%20were%20left", "&said=x"} {
+		w.bob.tokens(more).silent("was chosen", "of those chosen", "9 applications")
+	}
+	w.stranger().open("/login?ended=1").is("Sign in", http.StatusOK).silent("signed out")
+}
+
 func TestAddressOfA401LeadsToTheDecision(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

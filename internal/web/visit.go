@@ -179,9 +179,6 @@ func (v *visit) toLogin() reply {
 	if v.r.Method != http.MethodPost && v.r.URL.Path != "/" && !v.holdsSecret(asked) {
 		q.Set("next", asked)
 	}
-	if v.sessionSecret().Reveal() != "" {
-		q.Set("ended", "1")
-	}
 	if len(q) == 0 {
 		return to("/login")
 	}
