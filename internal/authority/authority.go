@@ -235,12 +235,6 @@ func isRefusal(err error) bool {
 	return errors.As(err, &refusal)
 }
 
-// isHidden: it does not exist, or may not be seen.
-func isHidden(err error) bool {
-	var refusal *ostiary.Refusal
-	return isMissing(err) || errors.As(err, &refusal) && refusal.Reason == ostiary.Hidden
-}
-
 func clip(s string, n int) string {
 	if len(s) > n {
 		return s[:n]

@@ -40,7 +40,7 @@ func (a *Authority) Card(ctx context.Context, c Caller, token ostiary.ID) (out C
 	return out, names, nil
 }
 
-// cards are those of tokens that the caller may see, with all their applications.
+// cards are those of tokens that the caller may see, with all their applications. Nil names: nobody is named.
 func (v *view) cards(ctx context.Context, tokens []ostiary.Token, names Names) ([]Card, error) {
 	d := &drawn{v: v, apps: allApps, names: names, byHour: idsOf(tokens)}
 	cards := d.plan(tokens)
@@ -168,6 +168,9 @@ func (c *Card) fold(most int, named ostiary.ID) {
 
 // addNames names everybody who stands on a card.
 func (d *drawn) addNames(c *Card) error {
+	if d.names == nil {
+		return nil
+	}
 	by := []ostiary.By{c.CreatedBy, c.RetiredBy, c.PromotedBy}
 	if c.FormerOwner != 0 {
 		by = append(by, byUser(c.FormerOwner))

@@ -81,7 +81,7 @@ func (a *Authority) eachWaiting(ctx context.Context, c Caller, refs []AppRef,
 func (t *tx) ifWaiting(ref AppRef, do func(*tx, ostiary.Token, ostiary.App) (ostiary.Story, error),
 ) (none ostiary.Story, err error) {
 	token, err := t.token(ref.Token)
-	if isHidden(err) {
+	if ostiary.IsHidden(err) {
 		return none, nil
 	}
 	if err != nil {

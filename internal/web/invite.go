@@ -32,8 +32,7 @@ func (v *visit) inviteScreen(view inviteView, status int) (reply, error) {
 	var err error
 	view.Path = v.r.URL.Path
 	view.Invited, err = v.authority.Invited(v.r.Context(), v.linkOfPath())
-	var refusal *ostiary.Refusal
-	if errors.As(err, &refusal) && refusal.Reason == ostiary.Hidden {
+	if ostiary.IsHidden(err) {
 		view.Ended = true
 		return screen{
 			template: "invite", title: "This link does not work any more", bare: true,

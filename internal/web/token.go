@@ -1,7 +1,6 @@
 package web
 
 import (
-	"errors"
 	"math"
 	"strconv"
 	"time"
@@ -144,18 +143,13 @@ func setToken(v *visit) (reply, error) {
 		return nil, err
 	}
 	_, rev, err := v.authority.SetToken(v.r.Context(), v.caller, card.ID, p)
-	if isConflict(err) && card.Live() {
+	if ostiary.IsConflict(err) && card.Live() {
 		return v.tokenScreen(tokenWrong{settings: err})
 	}
 	if err != nil {
 		return nil, err
 	}
 	return v.back("/tokens/"+card.ID.String(), rev, rev), nil
-}
-
-func isConflict(err error) bool {
-	var refusal *ostiary.Refusal
-	return errors.As(err, &refusal) && refusal.Reason == ostiary.Conflict
 }
 
 // readPatch reads what a form sets: the fields that differ from what the page showed. A page that is old takes

@@ -102,7 +102,7 @@ func New(a *authority.Authority, l Login, read *credential.Reader, trusted crede
 		web.handlers[r.pattern] = r
 		_, path, _ := strings.Cut(r.pattern, " ")
 		web.firsts[first(path)] = true
-		web.mux.Handle(r.pattern, http.NotFoundHandler()) // the mux only finds the pattern
+		web.mux.Handle(r.pattern, http.HandlerFunc(nothing)) // the mux only finds the pattern
 	}
 	return web, nil
 }
