@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"ostiary"
 	"ostiary/internal/authority"
@@ -13,7 +14,14 @@ import (
 func (w *world) waiting(t *testing.T, token authority.Made, names ...string) (refs []authority.AppRef) {
 	t.Helper()
 	for _, name := range names {
-		refs = append(refs, authority.AppRef{Token: token.ID, App: w.ask(token.Secret, name, ostiary.ReadOnly).App})
+		d := w.ask(token.Secret, name, ostiary.ReadOnly)
+		for range 50 { // on a busy machine memory answers, and the record follows
+			if d.App == 0 {
+				time.Sleep(20 * time.Millisecond)
+				d = w.ask(token.Secret, name, ostiary.ReadOnly)
+			}
+		}
+		refs = append(refs, authority.AppRef{Token: token.ID, App: d.App})
 	}
 	return refs
 }
