@@ -1,5 +1,7 @@
 package ostiary
 
+import "errors"
+
 // A Reason says why a request or a change was answered as it was. Package answer gives each its
 // status, code and sentence. The zero Reason is a refusal.
 type Reason uint8
@@ -81,6 +83,19 @@ func (r *Refusal) Unwrap() error { return r.Cause }
 
 // Refuse makes a Refusal.
 func Refuse(reason Reason, say string) *Refusal { return &Refusal{Reason: reason, Say: say} }
+
+// IsHidden says that an error tells its caller that something does not exist, or may not be seen.
+func IsHidden(err error) bool {
+	return errors.Is(err, ErrNotFound) || refusedFor(err, Hidden)
+}
+
+// IsConflict says that an error tells its caller that something has changed, or stands in the way.
+func IsConflict(err error) bool { return refusedFor(err, Conflict) }
+
+func refusedFor(err error, reason Reason) bool {
+	var refusal *Refusal
+	return errors.As(err, &refusal) && refusal.Reason == reason
+}
 
 // RefuseField makes a Refusal about one field's value.
 func RefuseField(field, say string) *Refusal {

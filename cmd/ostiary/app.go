@@ -60,7 +60,7 @@ func appList(to *reach) *cobra.Command {
 			t := newTable("ID", "TOKEN", "APPLICATION", "STATE", "DECIDED BY", "REQUESTS", "FIRST SEEN", "LAST SEEN")
 			return printed(cmd, to, texts, t, func(a app) []string {
 				return []string{
-					number(a.CID), number(a.Token), plain(a.Name), shown(a), orDash(a.DecidedBy),
+					number(a.CID), number(a.Token), plain(a.Name), ostiary.Standing(a.State, a.Answer), orDash(a.DecidedBy),
 					strconv.FormatUint(a.Count, 10), when(a.FirstSeenOn), when(a.LastSeenOn),
 				}
 			})
@@ -68,14 +68,6 @@ func appList(to *reach) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&pending, "pending", false, "list only those that wait for a decision")
 	return cmd
-}
-
-// shown is the state as people see it: what the application is told now, and whether a person decided.
-func shown(a app) string {
-	if a.State == ostiary.Waiting.String() && a.Answer != "pending" {
-		return a.Answer + " (by default)"
-	}
-	return a.Answer
 }
 
 func appAdd(to *reach) *cobra.Command {

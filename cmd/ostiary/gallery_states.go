@@ -158,6 +158,10 @@ func appStates() []state {
 		{Name: "app-waiting", As: "Alice", At: at + "Terraform v0.11.0}" + social, Sees: "Terraform v0.11.0"},
 		{Name: "app-denied", As: "Alice", At: at + "old-cron}" + social, Sees: "old-cron"},
 		{
+			Name: "app-forget", As: "Alice", At: at + "Terraform v0.10.0}" + social + "&forget=1",
+			Sees: "a first contact again",
+		},
+		{
 			Name: "apps-decided", As: "Alice", At: "/tokens" + workshop,
 			Do:   []string{"check Choose saw of Bench 2", "check Choose saw of Bench 3", "press Allow chosen"},
 			Sees: "Revision",

@@ -41,7 +41,8 @@ func (b browsers) SignIn(ctx context.Context, email, password, known string, fro
 	return web.SignedIn(in), err
 }
 
-func (b browsers) Begin(ctx context.Context, user ostiary.ID, from netip.Addr, agent string) (web.SignedIn, error) {
-	in, err := b.Logins.Begin(ctx, user, from, agent)
+func (b browsers) Begin(ctx context.Context, user ostiary.ID, was string, from netip.Addr, agent string,
+) (web.SignedIn, error) {
+	in, err := b.Logins.Begin(ctx, user, was, from, agent)
 	return web.SignedIn(in), err
 }

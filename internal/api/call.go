@@ -149,7 +149,7 @@ func (c *call) chooseAccount() error {
 	} else {
 		_, err = c.authority.Account(c.r.Context(), c.caller, id)
 	}
-	if hidden(err) || len(values) > 1 {
+	if ostiary.IsHidden(err) || len(values) > 1 {
 		return because(ostiary.ErrNotFound, "There is no account as X-Circonus-Account-ID names it.")
 	}
 	c.caller.Account = id

@@ -93,7 +93,7 @@ func encodeApp(_ *call, a authority.AppView) object {
 	}
 	return object{
 		"_cid": appCID(a.Token, a.ID), "_token": cid("token", a.Token),
-		"name": a.Name, "state": a.State.String(), "_answer": answerWord(a.Answer),
+		"name": a.Name, "state": a.State.String(), "_answer": a.Answer.AppAnswer(),
 		"_decided_by": by(a.DecidedBy), "_decided_on": epoch(a.DecidedOn),
 		"_first_seen_on": epoch(first), "_last_seen_on": epoch(a.Use.Last), "_count": int64(a.Use.Count),
 		"_refused": int64(a.Use.Refused), "_last_from": address(a.Use.From), "_last_agent": known(a.Use.Agent),
@@ -113,17 +113,6 @@ func lastRequest(u ostiary.Use) any {
 		return nil
 	}
 	return u.Method + " " + u.Path
-}
-
-// answerWord is what an application is told, in a word.
-func answerWord(r ostiary.Reason) string {
-	switch r {
-	case ostiary.OK:
-		return "allowed"
-	case ostiary.PendingApp:
-		return "pending"
-	}
-	return "denied"
 }
 
 func encodeAccount(c *call, a authority.AccountView) object {

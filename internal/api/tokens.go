@@ -49,7 +49,7 @@ func (c *call) user(v any) (ostiary.ID, error) {
 		return reference("/user/")(v)
 	}
 	id, err := c.authority.FindUser(c.r.Context(), c.caller, email)
-	if hidden(err) {
+	if ostiary.IsHidden(err) {
 		return 0, wrong("There is no user with this address.")
 	}
 	return id, err

@@ -1,8 +1,6 @@
 package api
 
 import (
-	"errors"
-
 	"ostiary"
 	"ostiary/internal/authority"
 )
@@ -26,16 +24,10 @@ func (c *call) currentUser() (ostiary.ID, error) {
 		return 0, because(ostiary.ErrNotFound, "The operator is no user of an account.")
 	}
 	u, err := c.authority.CurrentUser(c.r.Context(), c.caller)
-	if hidden(err) {
+	if ostiary.IsHidden(err) {
 		return 0, because(err, err.Error())
 	}
 	return u.ID, err
-}
-
-// hidden says whether an error is that something does not exist, or may not be seen.
-func hidden(err error) bool {
-	var refusal *ostiary.Refusal
-	return errors.As(err, &refusal) && refusal.Reason == ostiary.Hidden
 }
 
 // A userPatch is a change of a user. The e-mail may be repeated, as clients send whole objects.

@@ -107,8 +107,16 @@ func (t *tx) decide(token ostiary.Token, app ostiary.App, state ostiary.AppState
 // ForgetApp removes an application's record: its next request is a first contact again.
 func (a *Authority) ForgetApp(ctx context.Context, c Caller, token, app ostiary.ID) (uint64, error) {
 	var story ostiary.Story
-	rev, err := a.change(ctx, c, func(t *tx) (_ ostiary.Story, err error) {
-		story, err = t.forget(AppRef{Token: token, App: app})
+	rev, err := a.change(ctx, c, func(t *tx) (ostiary.Story, error) {
+		token, err := t.token(token)
+		if err != nil {
+			return ostiary.Story{}, err
+		}
+		record, err := t.Writer.App(token.Account, token.ID, app)
+		if err != nil {
+			return ostiary.Story{}, err
+		}
+		story, err = t.forget(token, record)
 		return story, err
 	}, func(v *view, s ostiary.Story) error {
 		c.Account = v.account
@@ -121,26 +129,18 @@ func (a *Authority) ForgetApp(ctx context.Context, c Caller, token, app ostiary.
 }
 
 // forget removes one record.
-func (t *tx) forget(ref AppRef) (none ostiary.Story, err error) {
-	token, err := t.token(ref.Token)
-	if err != nil {
-		return none, err
-	}
+func (t *tx) forget(token ostiary.Token, app ostiary.App) (none ostiary.Story, err error) {
 	if err := ostiary.May(t.actor, ostiary.DecideApp, ostiary.TokenTarget(token)); err != nil {
 		return none, err
 	}
-	record, err := t.Writer.App(token.Account, token.ID, ref.App)
-	if err != nil {
-		return none, err
-	}
-	if err := t.DropApp(record); err != nil {
+	if err := t.DropApp(app); err != nil {
 		return none, err
 	}
 	if err := t.reopenCaps(token); err != nil {
 		return none, err
 	}
 	return t.append(ostiary.Story{
-		What: "app.forget", Token: token.ID, User: token.Owner, App: record.ID, AppName: record.Name,
+		What: "app.forget", Token: token.ID, User: token.Owner, App: app.ID, AppName: app.Name,
 	})
 }
 

@@ -106,8 +106,8 @@ type tx struct {
 	revision uint64 // of the last entry; zero: nothing was changed
 }
 
-// onceFor is how long an Idempotency-Key is honoured.
-const onceFor = 24 * time.Hour
+// OnceFor is how long an Idempotency-Key is honoured.
+const OnceFor = 24 * time.Hour
 
 // change is the one shape of every change: load, May, change, append, commit. do makes the change
 // and says what it is about; show renders that for the answer, also when the same call was made
@@ -214,7 +214,7 @@ func (t *tx) madeBefore() (ostiary.Story, uint64, error) {
 	if once == nil {
 		return ostiary.Story{}, 0, nil
 	}
-	c, was, err := t.Once(once.Key, t.at.Add(-onceFor))
+	c, was, err := t.Once(once.Key, t.at.Add(-OnceFor))
 	if isMissing(err) {
 		return ostiary.Story{}, 0, nil
 	}
@@ -233,12 +233,6 @@ func isMissing(err error) bool { return errors.Is(err, ostiary.ErrNotFound) }
 func isRefusal(err error) bool {
 	var refusal *ostiary.Refusal
 	return errors.As(err, &refusal)
-}
-
-// isHidden: it does not exist, or may not be seen.
-func isHidden(err error) bool {
-	var refusal *ostiary.Refusal
-	return isMissing(err) || errors.As(err, &refusal) && refusal.Reason == ostiary.Hidden
 }
 
 func clip(s string, n int) string {

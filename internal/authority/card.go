@@ -15,7 +15,7 @@ type Card struct {
 	Offers    ostiary.Offers
 	OwnerName string
 	OwnerRole ostiary.Role // on the account now; none for account tokens
-	Apps      []AppView    // those that wait first, then by last use
+	Apps      []AppView    // those that wait first, then by last use; of a retired token by last use alone
 	MoreApps  int          // beyond those
 	Hours     [168]uint64  // requests by hour, oldest first; of a retired token where it stands alone
 }
@@ -40,7 +40,7 @@ func (a *Authority) Card(ctx context.Context, c Caller, token ostiary.ID) (out C
 	return out, names, nil
 }
 
-// cards are those of tokens that the caller may see, with all their applications.
+// cards are those of tokens that the caller may see, with all their applications. Nil names: nobody is named.
 func (v *view) cards(ctx context.Context, tokens []ostiary.Token, names Names) ([]Card, error) {
 	d := &drawn{v: v, apps: allApps, names: names, byHour: idsOf(tokens)}
 	cards := d.plan(tokens)
@@ -119,7 +119,11 @@ func (d *drawn) fill(c *Card, uses map[ostiary.UseKey]ostiary.Use) (err error) {
 		one.Use = uses[ostiary.UseKey{Account: app.Account, Token: app.Token, App: app.ID}]
 		c.Apps = append(c.Apps, one)
 	}
-	slices.SortStableFunc(c.Apps, waitsFirst)
+	order := waitsFirst
+	if !t.RetiredOn.IsZero() {
+		order = lastUsed // nothing is decided any more, and what still tries must not be folded away
+	}
+	slices.SortStableFunc(c.Apps, order)
 	c.fold(d.apps, d.named)
 	return d.addNames(c)
 }
@@ -141,6 +145,10 @@ func waitsFirst(a, b AppView) int {
 	case b.Waits() && !a.Waits():
 		return 1
 	}
+	return lastUsed(a, b)
+}
+
+func lastUsed(a, b AppView) int {
 	return cmp.Or(b.Use.Last.Compare(a.Use.Last), cmp.Compare(a.Name, b.Name))
 }
 
@@ -160,6 +168,9 @@ func (c *Card) fold(most int, named ostiary.ID) {
 
 // addNames names everybody who stands on a card.
 func (d *drawn) addNames(c *Card) error {
+	if d.names == nil {
+		return nil
+	}
 	by := []ostiary.By{c.CreatedBy, c.RetiredBy, c.PromotedBy}
 	if c.FormerOwner != 0 {
 		by = append(by, byUser(c.FormerOwner))

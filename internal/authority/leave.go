@@ -14,8 +14,7 @@ type Leave struct {
 	Confirm string      // for RemoveMember: for exactly this
 	Tokens  []Card      // live ones, which stop
 	Knows   []TokenView // account tokens whose secret the member was shown
-	Names   Names
-	Refused error // why the removal would be refused; nil: it would not
+	Refused error       // why the removal would be refused; nil: it would not
 }
 
 // Leave says what it would do to remove a member.
@@ -25,7 +24,7 @@ func (a *Authority) Leave(ctx context.Context, c Caller, user ostiary.ID) (out L
 		if err != nil {
 			return err
 		}
-		out = Leave{Names: Names{}}
+		out = Leave{}
 		if out.Refused = v.keepsAdmin(m, ostiary.NoRole); out.Refused != nil && !isRefusal(out.Refused) {
 			return out.Refused
 		}
@@ -38,7 +37,7 @@ func (a *Authority) Leave(ctx context.Context, c Caller, user ostiary.ID) (out L
 			return err
 		}
 		out.Person, out.Confirm = people[0], list.Confirm
-		if out.Tokens, err = v.cards(ctx, list.stops, out.Names); err != nil {
+		if out.Tokens, err = v.cards(ctx, list.stops, nil); err != nil {
 			return err
 		}
 		for _, t := range list.knows {

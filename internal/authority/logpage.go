@@ -11,7 +11,6 @@ import (
 // A LogPage is a part of the log, with the names of everybody and everything in it.
 type LogPage struct {
 	Account ostiary.Account
-	Actor   ostiary.Actor
 	All     bool // the caller reads all of the account; others what concerns their own tokens
 	Changes []ostiary.Change
 	More    bool // beyond these
@@ -39,7 +38,7 @@ func (a *Authority) LogPage(ctx context.Context, c Caller, f ostiary.LogFilter) 
 		if err := v.needSeat(); err != nil {
 			return err
 		}
-		out = LogPage{Actor: v.actor, Names: Names{}, Tokens: map[ostiary.ID]TokenName{}}
+		out = LogPage{Names: Names{}, Tokens: map[ostiary.ID]TokenName{}}
 		return v.logPage(f, &out)
 	})
 	if err != nil {

@@ -286,7 +286,11 @@ func (m *machine) decideAll(c authority.Caller, state ostiary.AppState) {
 	}
 	done, err := m.DecideApps(context.Background(), c, refs, state)
 	m.note(err)
-	if err == nil && len(done.Done)+done.Left != len(refs) {
+	made := 0
+	if done.Last != 0 {
+		made = int(done.Last-done.First) + 1
+	}
+	if err == nil && made+done.Left != len(refs) {
 		panic("an application was neither decided about nor left")
 	}
 }

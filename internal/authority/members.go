@@ -106,17 +106,36 @@ func (v *view) keepsAdmin(m ostiary.Member, becomes ostiary.Role) error {
 	if err != nil {
 		return err
 	}
-	others := 0
-	for _, other := range members {
-		role, err := v.roleOf(other.User)
+	all, err := v.admins(members)
+	if err != nil {
+		return err
+	}
+	return ostiary.KeepsAdmin(all.but(m.User), m.Role, becomes)
+}
+
+// An admins is who of an account's members is an admin, and can sign in.
+type admins map[ostiary.ID]bool
+
+func (v *view) admins(members []ostiary.Member) (admins, error) {
+	all := admins{}
+	for _, m := range members {
+		u, err := v.person(m.User)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if role.IsAdmin() && other.User != m.User {
-			others++
+		if ostiary.ActingRole(m.Role, u.Disabled).IsAdmin() {
+			all[m.User] = true
 		}
 	}
-	return ostiary.KeepsAdmin(others, m.Role, becomes)
+	return all, nil
+}
+
+// but is how many they are without one.
+func (a admins) but(user ostiary.ID) int {
+	if a[user] {
+		return len(a) - 1
+	}
+	return len(a)
 }
 
 // remove ends a membership, and retires the user tokens that the member has on the account.

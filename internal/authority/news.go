@@ -40,26 +40,18 @@ func (a *Authority) News(ctx context.Context, c Caller, after uint64) (out News,
 }
 
 // kinds are those of the entries after a revision that the caller may read, and of changes of the
-// caller's own role, which concern the caller's tokens without naming one.
+// caller's own role, which concern the caller's tokens without naming one. A thousand pages ask this at each
+// change on the node: most of them are done after one look at the log, and none reads all tokens.
 func (v *view) kinds(after uint64) ([]string, error) {
-	f := ostiary.LogFilter{After: after, Oldest: true, Limit: mostNews + 1}
-	all, err := v.confine(&f)
-	if err != nil {
-		return nil, err
-	}
+	f := ostiary.LogFilter{Account: v.account, After: after, Oldest: true, Limit: mostNews + 1}
 	changes, err := v.Reader.Log(f)
 	if err != nil {
 		return nil, err
 	}
-	if !all && v.actor.User != 0 {
-		own := ostiary.LogFilter{
-			Account: v.account, After: after, Oldest: true, Limit: 1, What: "member.role", User: v.actor.User,
-		}
-		mine, err := v.Reader.Log(own)
-		if err != nil {
+	if ostiary.May(v.actor, ostiary.ReadLog, ostiary.Target{}) != nil {
+		if changes, err = v.concerning(changes, f); err != nil {
 			return nil, err
 		}
-		changes = append(changes, mine...)
 	}
 	if len(changes) > mostNews {
 		return []string{"many"}, nil
@@ -71,6 +63,55 @@ func (v *view) kinds(after uint64) ([]string, error) {
 		}
 	}
 	return kinds, nil
+}
+
+// concerning are the entries that concern the caller's tokens or role. Where there are more than were read,
+// those about the caller's tokens are asked for.
+func (v *view) concerning(changes []ostiary.Change, f ostiary.LogFilter) (out []ostiary.Change, err error) {
+	if len(changes) > mostNews {
+		if _, err := v.confine(&f); err != nil {
+			return nil, err
+		}
+		if out, err = v.Reader.Log(f); err != nil {
+			return nil, err
+		}
+		f.Tokens, f.What, f.User = nil, "member.role", v.actor.User
+		changes, err = v.Reader.Log(f)
+		return append(out, changes...), err
+	}
+	sees := map[ostiary.ID]bool{}
+	for _, c := range changes {
+		if c.Story == nil {
+			continue
+		}
+		own, err := v.concerns(c.Story, sees)
+		if err != nil {
+			return nil, err
+		}
+		if own {
+			out = append(out, c)
+		}
+	}
+	return out, nil
+}
+
+// concerns says whether a story is about a token that the caller may see, or about the caller's role. sees
+// remembers what was asked about tokens.
+func (v *view) concerns(s *ostiary.Story, sees map[ostiary.ID]bool) (bool, error) {
+	if s.Token == 0 {
+		return s.What == "member.role" && s.User == v.actor.User && v.actor.User != 0, nil
+	}
+	own, asked := sees[s.Token]
+	if asked {
+		return own, nil
+	}
+	t, err := v.Reader.Token(v.account, s.Token)
+	if err != nil {
+		return false, ignoreMissing(err)
+	}
+	own = ostiary.May(v.actor, ostiary.SeeToken, ostiary.TokenTarget(t)) == nil
+	sees[s.Token] = own
+	return own, nil
 }
 
 // Wait returns once this node's memory stands past a revision, or ctx ends. Any number may wait.

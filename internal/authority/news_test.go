@@ -11,6 +11,7 @@ import (
 
 	"ostiary"
 	"ostiary/internal/authority"
+	"ostiary/internal/follow"
 )
 
 func TestLogPageNamesEverybodyAndEverythingInIt(t *testing.T) {
@@ -120,6 +121,80 @@ func TestNewsAreWhatTheCallerMaySee(t *testing.T) {
 	if _, err := w.News(ctx, w.as(w.bob), at); reason(err) != ostiary.Hidden {
 		t.Errorf("Bob, who was removed, is told %v", err)
 	}
+}
+
+// A countedStore is a real one that counts how often all tokens of an account are read.
+type countedStore struct {
+	ostiary.Store
+	reads *int
+}
+
+func (s countedStore) View(ctx context.Context, fn func(ostiary.Reader) error) error {
+	return s.Store.View(ctx, func(r ostiary.Reader) error { return fn(countedReader{r, s.reads}) })
+}
+
+type countedReader struct {
+	ostiary.Reader
+	reads *int
+}
+
+func (r countedReader) Tokens(account ostiary.ID) ([]ostiary.Token, error) {
+	*r.reads++
+	return r.Reader.Tokens(account)
+}
+
+func TestNewsOfAMemberReadNoTokensThatDidNotChange(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	bobs := w.named(t, w.as(w.bob), ostiary.UserToken, "Bob's")
+	at := w.dir.Revision()
+	w.named(t, w.as(w.alice), ostiary.AccountToken, "not Bob's")
+	w.ask(bobs.Secret, "cron", ostiary.ReadOnly)
+	reads := 0
+	counted := authority.New(countedStore{w.store, &reads}, w.dir, follow.New(w.store, w.dir, nil), w.usage, authority.Settings{})
+	for user, want := range map[ostiary.ID][]string{w.bob: {"app.new"}, w.carol: nil} {
+		news, err := counted.News(ctx, w.as(user), at)
+		if err != nil || !slices.Equal(news.Kinds, want) {
+			t.Errorf("user %d is told of %v (%v), want %v", user, news.Kinds, err, want)
+		}
+	}
+	if reads != 0 {
+		t.Errorf("for two changes all tokens were read %d times, want none", reads)
+	}
+}
+
+func TestNewsAfterALongAbsenceAreStillOnesOwn(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	bobs := w.named(t, w.as(w.bob), ostiary.UserToken, "Bob's")
+	alices := w.named(t, w.as(w.alice), ostiary.AccountToken, "not Bob's")
+	at := w.dir.Revision()
+	change := func(made authority.Made, n int) {
+		t.Helper()
+		for i := range n {
+			text := fmt.Sprint(i)
+			_, _, err := w.SetToken(ctx, w.as(w.alice), made.ID, authority.TokenPatch{Description: &text})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	told := func(want ...string) {
+		t.Helper()
+		news, err := w.News(ctx, w.as(w.bob), at)
+		if err != nil || !slices.Equal(news.Kinds, want) {
+			t.Errorf("Bob is told of %v (%v), want %v", news.Kinds, err, want)
+		}
+	}
+	change(alices, 210)
+	told()
+	change(bobs, 1)
+	if _, err := w.SetRole(ctx, w.as(w.alice), w.bob, ostiary.ReadOnly); err != nil {
+		t.Fatal(err)
+	}
+	told("token.change", "member.role")
+	change(bobs, 210)
+	told("many")
 }
 
 func TestAnyNumberOfOpenPagesWaitForTheNextRevision(t *testing.T) {

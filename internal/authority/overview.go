@@ -16,7 +16,6 @@ type Overview struct {
 	Actor    ostiary.Actor
 
 	NewUser, NewAccount []ostiary.Role // privileges that a new token may get; empty: the caller may not make one
-	Administers         bool
 
 	Waiting     []Waiting // nobody has decided, and the caller may; on live tokens; latest contact first
 	MoreWaiting int       // beyond those
@@ -89,7 +88,7 @@ func (v *view) overview(ctx context.Context, l Look, out *Overview) error {
 	if out.Account, err = v.Reader.Account(v.account); err != nil {
 		return err
 	}
-	out.Revision, out.Actor, out.Administers = head.Revision, v.actor, ostiary.Administers(v.actor)
+	out.Revision, out.Actor = head.Revision, v.actor
 	out.NewUser, out.NewAccount = ostiary.NewTokenOffers(v.actor)
 	seen, err := v.visible()
 	if err != nil {

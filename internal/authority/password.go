@@ -6,11 +6,9 @@ import (
 	"ostiary"
 )
 
-// SetPassword changes the caller's own password, and ends the caller's sessions but the one with the
-// hash keep; a zero keep ends all. was is the hash on record that the old password was compared with,
-// becomes that of the new one.
-func (a *Authority) SetPassword(ctx context.Context, c Caller, was, becomes string, keep ostiary.Hash,
-) (uint64, error) {
+// SetPassword changes the caller's own password, and ends all sessions of the caller. was is the hash on
+// record that the old password was compared with, becomes that of the new one.
+func (a *Authority) SetPassword(ctx context.Context, c Caller, was, becomes string) (uint64, error) {
 	if becomes == "" {
 		return 0, ostiary.RefuseField("password", "A password is not empty.")
 	}
@@ -23,15 +21,15 @@ func (a *Authority) SetPassword(ctx context.Context, c Caller, was, becomes stri
 		if err := t.PutPassword(u.ID, becomes); err != nil {
 			return story, err
 		}
-		if err := t.DropSessions(u.ID, keep); err != nil {
+		if err := t.DropSessions(u.ID, ostiary.Hash{}); err != nil {
 			return story, err
 		}
 		return t.append(story)
 	}, nil)
 }
 
-// SetEmail changes the address with which the caller signs in. was is the hash on record that the
-// password was compared with.
+// SetEmail changes the address with which the caller signs in, and ends all sessions of the caller. was is
+// the hash on record that the password was compared with. The address that stands already is no change.
 func (a *Authority) SetEmail(ctx context.Context, c Caller, was, email string,
 ) (out ostiary.User, rev uint64, err error) {
 	rev, err = a.change(ctx, c, func(t *tx) (ostiary.Story, error) {
@@ -48,6 +46,9 @@ func (a *Authority) SetEmail(ctx context.Context, c Caller, was, email string,
 		}
 		u.Email = email
 		if err := t.PutUser(u); err != nil {
+			return story, err
+		}
+		if err := t.DropSessions(u.ID, ostiary.Hash{}); err != nil {
 			return story, err
 		}
 		return t.append(story)

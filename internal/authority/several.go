@@ -12,7 +12,6 @@ type AppRef struct{ Token, App ostiary.ID }
 
 // Decided says what became of applications that were decided about at once.
 type Decided struct {
-	Done        []AppView
 	Left        int    // decided about meanwhile, forgotten, or not to be seen
 	First, Last uint64 // revisions; zero: nothing was changed
 }
@@ -21,97 +20,81 @@ type Decided struct {
 const mostAtOnce = 1000
 
 // DecideApps allows or denies several applications that wait, in one transaction with an entry each.
-// It leaves those that do not wait any more, and those that the caller may not see.
+// It leaves those that do not wait any more, those of retired tokens, and those that the caller may not see.
 func (a *Authority) DecideApps(ctx context.Context, c Caller, refs []AppRef, state ostiary.AppState,
-) (out Decided, err error) {
+) (Decided, error) {
 	if len(refs) > mostAtOnce {
-		return out, tooManyAtOnce("decided about")
+		return Decided{}, tooManyAtOnce("decided about")
 	}
-	last, err := a.change(ctx, c, func(t *tx) (ostiary.Story, error) {
-		out = Decided{}
-		for _, ref := range refs {
-			app, err := t.decideWaiting(ref, state)
-			if err != nil {
-				return ostiary.Story{}, err
-			}
-			if app.ID == 0 {
-				out.Left++
-				continue
-			}
-			out.Done = append(out.Done, app)
-			if out.First == 0 {
-				out.First = t.revision
-			}
+	out, _, err := a.eachWaiting(ctx, c, refs, func(t *tx, token ostiary.Token, app ostiary.App) (ostiary.Story, error) {
+		if !token.RetiredOn.IsZero() {
+			return ostiary.Story{}, nil
 		}
-		return ostiary.Story{}, nil
-	}, nil)
-	if err != nil {
-		return Decided{}, err
-	}
-	out.Last = last
-	for i := range out.Done {
-		a.addAppUse(ctx, &out.Done[i])
-	}
-	return out, nil
+		return t.decide(token, app, state)
+	})
+	return out, err
 }
 
-// decideWaiting gives the application after the decision; none where it does not wait on a live token
-// that the caller may see.
-func (t *tx) decideWaiting(ref AppRef, state ostiary.AppState) (AppView, error) {
-	token, err := t.token(ref.Token)
-	if isHidden(err) {
-		return AppView{}, nil
-	}
-	if err != nil {
-		return AppView{}, err
-	}
-	app, err := t.Writer.App(token.Account, token.ID, ref.App)
-	if isMissing(err) || err == nil && (!app.Waits() || !token.RetiredOn.IsZero()) {
-		return AppView{}, nil
-	}
-	if err != nil {
-		return AppView{}, err
-	}
-	if _, err := t.decide(token, app, state); err != nil {
-		return AppView{}, err
-	}
-	app, err = t.Writer.App(token.Account, token.ID, ref.App)
-	return appView(token, app), err
-}
-
-// ForgetApps removes the records of several applications, in one transaction with an entry each. It leaves
-// those that are not on record any more, and those that the caller may not see.
-func (a *Authority) ForgetApps(ctx context.Context, c Caller, refs []AppRef) (out Decided, err error) {
+// ForgetApps removes the records of several applications that wait, in one transaction with an entry each.
+// It leaves those that do not wait any more, so that nobody's decision is lost, and those that the caller
+// may not see.
+func (a *Authority) ForgetApps(ctx context.Context, c Caller, refs []AppRef) (Decided, error) {
 	if len(refs) > mostAtOnce {
-		return out, tooManyAtOnce("forgotten")
+		return Decided{}, tooManyAtOnce("forgotten")
 	}
-	var gone []ostiary.Story
-	last, err := a.change(ctx, c, func(t *tx) (ostiary.Story, error) {
-		out, gone = Decided{}, nil
-		for _, ref := range refs {
-			story, err := t.forget(ref)
-			if isHidden(err) {
-				out.Left++
-				continue
-			}
-			if err != nil {
-				return ostiary.Story{}, err
-			}
-			gone = append(gone, story)
-			if out.First == 0 {
-				out.First = t.revision
-			}
-		}
-		return ostiary.Story{}, nil
-	}, nil)
-	if err != nil {
-		return Decided{}, err
-	}
-	out.Last = last
+	out, gone, err := a.eachWaiting(ctx, c, refs, (*tx).forget)
 	for _, story := range gone {
 		a.forgetUse(ctx, c.Account, story)
 	}
-	return out, nil
+	return out, err
+}
+
+// eachWaiting does something to applications that wait, and gives the stories. A story without a word says
+// that the application was left.
+func (a *Authority) eachWaiting(ctx context.Context, c Caller, refs []AppRef,
+	do func(*tx, ostiary.Token, ostiary.App) (ostiary.Story, error),
+) (out Decided, done []ostiary.Story, err error) {
+	out.Last, err = a.change(ctx, c, func(t *tx) (none ostiary.Story, _ error) {
+		out, done = Decided{}, nil
+		for _, ref := range refs {
+			story, err := t.ifWaiting(ref, do)
+			if err != nil {
+				return none, err
+			}
+			if story.What == "" {
+				out.Left++
+				continue
+			}
+			done = append(done, story)
+			if out.First == 0 {
+				out.First = t.revision
+			}
+		}
+		return none, nil
+	}, nil)
+	if err != nil {
+		return Decided{}, nil, err
+	}
+	return out, done, nil
+}
+
+func (t *tx) ifWaiting(ref AppRef, do func(*tx, ostiary.Token, ostiary.App) (ostiary.Story, error),
+) (none ostiary.Story, err error) {
+	token, err := t.token(ref.Token)
+	if ostiary.IsHidden(err) {
+		return none, nil
+	}
+	if err != nil {
+		return none, err
+	}
+	app, err := t.Writer.App(token.Account, token.ID, ref.App)
+	if isMissing(err) || err == nil && !app.Waits() {
+		return none, nil
+	}
+	if err != nil {
+		return none, err
+	}
+	return do(t, token, app)
 }
 
 func tooManyAtOnce(done string) error {
@@ -136,7 +119,8 @@ func (a *Authority) RetireWith(ctx context.Context, c Caller, id ostiary.ID, als
 	return out, first, last, nil
 }
 
-// retireMade retires tokens that were made with a token, or with one of those.
+// retireMade retires tokens that were made with a token, or with one of those. One that the caller may not
+// see counts as one that does not exist.
 func (t *tx) retireMade(id ostiary.ID, also []ostiary.ID) error {
 	if len(also) == 0 {
 		return nil
@@ -147,7 +131,8 @@ func (t *tx) retireMade(id ostiary.ID, also []ostiary.ID) error {
 	}
 	found := 0
 	for _, token := range made(all, id) {
-		if !slices.Contains(also, token.ID) {
+		if !slices.Contains(also, token.ID) ||
+			ostiary.May(t.actor, ostiary.SeeToken, ostiary.TokenTarget(token)) != nil {
 			continue
 		}
 		found++

@@ -26,11 +26,10 @@ type Explanation struct {
 	State ostiary.AppState // the application's record; only where there is one
 	Facts []string
 
-	// For pages: the facts with the one that decides, and what the decision is about.
-	Told    []ostiary.Explained
-	OfToken TokenView
-	OfApp   AppView // the zero record where there is none
-	Names   Names
+	// For pages: the facts with the one that decides, what to do about it, and the application's record.
+	Told  []ostiary.Explained
+	Next  string  // empty: nothing
+	OfApp AppView // the zero record where there is none
 }
 
 // Explain says how a request with a token and an application name would be answered, and why. It
@@ -56,31 +55,15 @@ func (a *Authority) Explain(ctx context.Context, c Caller, token ostiary.ID, app
 		out.Decision = ostiary.Decide(&facts, &q)
 		out.State = facts.App.State
 		out.Facts, out.Told = ostiary.Explain(&facts, &q), ostiary.ExplainOnPage(&facts, &q)
-		return v.addSubjects(t, app, &out)
+		out.Next = ostiary.Remedy(&facts, out.Decision, ostiary.OffersFor(v.actor, t).Decide)
+		record, err := v.AppByName(t.Account, t.ID, app)
+		if err == nil {
+			out.OfApp = appView(t, record)
+		}
+		return ignoreMissing(err)
 	})
-	a.addUse(ctx, &out.OfToken)
 	a.addAppUse(ctx, &out.OfApp)
 	return out, err
-}
-
-// addSubjects adds the token and the application that an explanation is about.
-func (v *view) addSubjects(t ostiary.Token, app string, out *Explanation) (err error) {
-	if out.OfToken, err = v.tokenView(t.ID); err != nil {
-		return err
-	}
-	record, err := v.AppByName(t.Account, t.ID, app)
-	if err == nil {
-		out.OfApp = appView(t, record)
-	}
-	if !isMissing(err) && err != nil {
-		return err
-	}
-	by := []ostiary.By{t.CreatedBy, t.RetiredBy, t.PromotedBy, record.DecidedBy}
-	if t.Owner != 0 {
-		by = append(by, byUser(t.Owner))
-	}
-	out.Names = Names{}
-	return out.Names.add(v, by...)
 }
 
 // facts gathers from the records what the directory holds in memory.

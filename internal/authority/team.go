@@ -29,7 +29,6 @@ type Team struct {
 	People      []Person             // by name
 	Invitations []ostiary.Invitation // for admins; also those whose link is too old, until they are withdrawn
 	Names       Names
-	Admins      int // who can sign in
 }
 
 // Team gives the members of the caller's account.
@@ -58,18 +57,14 @@ func (v *view) team(ctx context.Context, out *Team) (err error) {
 	if out.People, err = v.people(ctx, members); err != nil {
 		return err
 	}
-	for _, p := range out.People {
-		role, err := v.roleOf(p.User.ID)
-		if err != nil {
-			return err
-		}
-		if role.IsAdmin() {
-			out.Admins++
-		}
-		out.Names[byUser(p.User.ID)] = p.Name
-	}
-	if err := v.keep(out); err != nil {
+	all, err := v.admins(members)
+	if err != nil {
 		return err
+	}
+	for i := range out.People {
+		p := &out.People[i]
+		out.Names[byUser(p.User.ID)] = p.Name
+		p.Kept = ostiary.KeepsAdmin(all.but(p.User.ID), p.Role, ostiary.NoRole)
 	}
 	if !out.Administers {
 		return nil
@@ -81,22 +76,6 @@ func (v *view) team(ctx context.Context, out *Team) (err error) {
 		if err := out.Names.add(v, i.InvitedBy); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// keep says of each whether the account would be left without an admin.
-func (v *view) keep(out *Team) error {
-	for i := range out.People {
-		p, others := &out.People[i], out.Admins
-		role, err := v.roleOf(p.User.ID)
-		if err != nil {
-			return err
-		}
-		if role.IsAdmin() {
-			others--
-		}
-		p.Kept = ostiary.KeepsAdmin(others, p.Role, ostiary.NoRole)
 	}
 	return nil
 }
@@ -170,8 +149,7 @@ type RoleEffect struct {
 	Person  Person
 	Becomes ostiary.Role
 	Tokens  []TokenEffect // live ones
-	Names   Names
-	Refused error // why the change would be refused; nil: it would not
+	Refused error         // why the change would be refused; nil: it would not
 }
 
 // A TokenEffect is what a token can use now, and after the change.
@@ -188,7 +166,7 @@ func (a *Authority) RoleEffect(ctx context.Context, c Caller, user ostiary.ID, r
 		if err != nil {
 			return err
 		}
-		out = RoleEffect{Becomes: role, Names: Names{}}
+		out = RoleEffect{Becomes: role}
 		if out.Refused = v.keepsAdmin(m, role); out.Refused != nil && !isRefusal(out.Refused) {
 			return out.Refused
 		}
@@ -201,9 +179,9 @@ func (a *Authority) RoleEffect(ctx context.Context, c Caller, user ostiary.ID, r
 		if err != nil {
 			return err
 		}
-		cards, err := v.cards(ctx, live, out.Names)
+		cards, err := v.cards(ctx, live, nil)
 		for _, card := range cards {
-			then := roleAs(out.Person.User, role)
+			then := ostiary.ActingRole(role, out.Person.User.Disabled)
 			out.Tokens = append(out.Tokens, TokenEffect{
 				Card: card, Now: card.CanUse, Then: ostiary.CanUseNow(*card.Fact().Token, then, a.set.Now()),
 			})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/netip"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -24,15 +23,6 @@ type NewToken struct {
 	ExpiresOn   time.Time
 	Networks    []netip.Prefix
 	Like        ostiary.ID // a token that the caller may see, whose allowed applications are allowed here too
-}
-
-// A TokenPatch changes the fields that are set.
-type TokenPatch struct {
-	Privilege   *ostiary.Role
-	Default     *ostiary.DefaultAppState
-	Description *string
-	ExpiresOn   *time.Time
-	Networks    *[]netip.Prefix
 }
 
 // Made is a new token with its secret, which is shown this once. Repeated says that the token was
@@ -133,69 +123,6 @@ func (t *tx) roomForToken(owner ostiary.ID) error {
 		return ostiary.Refuse(ostiary.Conflict, "This user has as many tokens as one may have. Retire some first.")
 	}
 	return nil
-}
-
-// SetToken changes what the patch names. A value that stands already is no change.
-func (a *Authority) SetToken(ctx context.Context, c Caller, id ostiary.ID, p TokenPatch) (TokenView, uint64, error) {
-	return a.tokenChange(ctx, c, id, func(t *tx, token ostiary.Token) (ostiary.Story, error) {
-		story := ostiary.Story{What: "token.change", Token: id, User: token.Owner, Details: map[string]string{}}
-		if err := t.patchToken(&token, p, story.Details); err != nil || len(story.Details) == 0 {
-			return story, err
-		}
-		if err := t.PutToken(token); err != nil {
-			return story, err
-		}
-		return t.append(story)
-	})
-}
-
-func (t *tx) patchToken(token *ostiary.Token, p TokenPatch, told map[string]string) error {
-	target := ostiary.TokenTarget(*token)
-	if err := ostiary.May(t.actor, ostiary.SetToken, target); err != nil {
-		return err
-	}
-	if !token.RetiredOn.IsZero() {
-		return ostiary.Refuse(ostiary.Conflict, "The token is retired.")
-	}
-	if p.Privilege != nil && *p.Privilege != token.Privilege {
-		target.Privilege = *p.Privilege
-		if err := ostiary.May(t.actor, ostiary.SetPrivilege, target); err != nil {
-			return err
-		}
-		told["privilege"] = token.Privilege.String() + " → " + p.Privilege.String()
-		token.Privilege = *p.Privilege
-	}
-	if p.Default != nil && *p.Default != token.Default {
-		told["default_app_state"] = token.Default.String() + " → " + p.Default.String()
-		token.Default = *p.Default
-	}
-	if p.Description != nil && *p.Description != token.Description {
-		if err := t.a.checkText("description", *p.Description); err != nil {
-			return err
-		}
-		told["description"] = *p.Description
-		token.Description = *p.Description
-	}
-	if p.ExpiresOn != nil && !p.ExpiresOn.Equal(token.ExpiresOn) {
-		told["expires_on"] = "never"
-		if !p.ExpiresOn.IsZero() {
-			told["expires_on"] = p.ExpiresOn.UTC().Format(time.RFC3339)
-		}
-		token.ExpiresOn = *p.ExpiresOn
-	}
-	if p.Networks != nil && !slices.Equal(*p.Networks, token.Networks) {
-		told["networks"] = networksText(*p.Networks)
-		token.Networks = *p.Networks
-	}
-	return nil
-}
-
-func networksText(networks []netip.Prefix) string {
-	texts := make([]string, len(networks))
-	for i, n := range networks {
-		texts[i] = n.String()
-	}
-	return strings.Join(texts, ", ")
 }
 
 // Retire ends a token for good.

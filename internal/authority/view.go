@@ -106,15 +106,7 @@ func (v *view) readRole(user ostiary.ID) (ostiary.Role, error) {
 		return ostiary.NoRole, err
 	}
 	u, err := v.person(user)
-	return roleAs(u, m.Role), err
-}
-
-// roleAs is what a member with a role may do: nothing while the login is disabled (contract 2.1).
-func roleAs(u ostiary.User, role ostiary.Role) ostiary.Role {
-	if u.Disabled {
-		return ostiary.NoRole
-	}
-	return role
+	return ostiary.ActingRole(m.Role, u.Disabled), err
 }
 
 // person reads a user, once in a view that only looks.

@@ -148,7 +148,7 @@ func TestValueThatMakesNoSenseIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, arg := range []string{
 		"--lissten=:1", "--listen=8700", "--listen=:99999", "--listen=:http", "--listen=", "--data=",
-		"--public-url=tokens.example.com", "--public-url=ftp://x", "--public-url=https://a:b@x", "--api-url=https://x/?a=b",
+		"--public-url=tokens.example.com", "--public-url=ftp://x", "--public-url=https://a:b@x", "--public-url=https://x/ostiary", "--api-url=https://x/?a=b",
 		"--token-format=guid", "--token-prefix=", "--token-prefix=a-b", "--token-prefix=" + strings.Repeat("a", 33),
 		"--token-header=", "--token-header=X Token", "--app-header=X_App", "--more-headers=X-A", "--more-headers=X-A:",
 		"--rate-limit=-1", "--rate-limit=NaN", "--rate-limit=Inf", "--rate-limit=x",
@@ -158,6 +158,15 @@ func TestValueThatMakesNoSenseIsRefused(t *testing.T) {
 		if c, _, err := load(t, "", nil, arg); err == nil {
 			t.Errorf("%s is accepted: %+v", arg, *c)
 		}
+	}
+}
+
+// The pages' links begin at the root of a name; an API may lie anywhere.
+func TestAPIAloneCanHaveAPath(t *testing.T) {
+	t.Parallel()
+	c, _, err := load(t, "", nil, "--public-url=https://x/", "--api-url=https://x/ostiary/")
+	if err != nil || c.PublicURL != "https://x" || c.APIURL != "https://x/ostiary" {
+		t.Errorf("got %v and %q, %q", err, c.PublicURL, c.APIURL)
 	}
 }
 

@@ -60,8 +60,8 @@ func settings(c *Config) []setting {
 				"comes from: `ADDRESSES` and prefixes between commas, or the word loopback",
 			text(&c.TrustedPeers, "loopback", nil),
 		},
-		{"Listening", "public-url", "`URL` of the pages: it makes links and the approval address " +
-			"(default: where it listens)", text(&c.PublicURL, "", baseURL)},
+		{"Listening", "public-url", "`URL` of the pages, without a path: it makes links and the approval address " +
+			"(default: where it listens)", text(&c.PublicURL, "", originURL)},
 		{
 			"Listening", "api-url", "`URL` of the API, for what people paste (default: the public URL)",
 			text(&c.APIURL, "", baseURL),

@@ -220,16 +220,17 @@ func baseURL(s string) (string, error) {
 	return strings.TrimRight(u.String(), "/"), nil
 }
 
-// originURL takes a URL without a path: requests keep their own.
+// originURL takes a URL without a path: of the pages, whose links begin at the root of a name, and of an
+// API whose requests keep their own path.
 func originURL(s string) (string, error) {
-	if s == "" {
-		return "", nil
+	text, err := baseURL(s)
+	if err != nil {
+		return "", err
 	}
-	s, err := baseURL(s)
-	if _, host, _ := strings.Cut(s, "://"); err == nil && strings.Contains(host, "/") {
-		return "", errors.New("a URL without a path is needed")
+	if u, err := url.Parse(text); err != nil || u.Path != "" {
+		return "", errors.New("a URL without a path is needed, such as https://tokens.example.com")
 	}
-	return s, err
+	return text, nil
 }
 
 func oneOf(words ...string) func(string) (string, error) {

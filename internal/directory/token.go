@@ -56,9 +56,7 @@ func (t *token) fill(name string, f *ostiary.Facts) {
 	f.AccountName = t.account.name
 	if t.owner != nil {
 		f.OwnerID, f.Email = t.owner.id, t.owner.email
-		if !t.owner.disabled {
-			f.Owner = t.owner.role
-		}
+		f.Owner = ostiary.ActingRole(t.owner.role, t.owner.disabled)
 	}
 	if a, found := t.apps.find(name); found {
 		f.App.Account, f.App.Token, f.App.ID, f.App.Name, f.App.State = t.account.id, t.id, a.id, a.name, a.state

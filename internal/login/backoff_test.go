@@ -193,7 +193,7 @@ func TestPersonWhoJoinsSignsIn(t *testing.T) {
 	for _, link := range view.Links {
 		erin, _, err := w.authority.Join(ctx, authority.Caller{Operator: "login"}, link, "Erin", "", hash)
 		w.ok(err)
-		in, err := w.Begin(ctx, erin.ID, home, "")
+		in, err := w.Begin(ctx, erin.ID, hash, home, "")
 		w.ok(err)
 		w.is("who has just joined", in, true)
 		if why, _ := w.guess("erin@example.com", password, in.Known, home); why != ostiary.OK {

@@ -189,7 +189,7 @@ func TestDisabledUserIsNobody(t *testing.T) {
 	w.is("disabled", in, false)
 	w.ok(w.store.Update(ctx, func(tx ostiary.Writer) error { return tx.PutSession(in.Session) }))
 	w.is("disabled, and the session is on record", in, false)
-	if _, err := w.Begin(ctx, w.alice, home, ""); !errors.Is(err, ostiary.ErrNotFound) {
+	if _, err := w.Begin(ctx, w.alice, w.hash(), home, ""); !errors.Is(err, ostiary.ErrNotFound) {
 		t.Errorf("a session is begun for a disabled user: %v", err)
 	}
 	_, _, err = w.authority.DisableUser(ctx, operator, w.alice, false)
@@ -203,17 +203,35 @@ func TestSessionsEndWithThePassword(t *testing.T) {
 	here, there := w.in(), w.in()
 	was, err := w.Confirm(ctx, here.Session, password, home)
 	w.ok(err)
-	caller := authority.Caller{User: w.alice}
-	_, err = w.authority.SetPassword(ctx, caller, was, login.CheapHash("another password"), here.Session.Hash)
+	_, err = w.authority.SetPassword(ctx, authority.Caller{User: w.alice}, was, login.CheapHash("another password"))
 	w.ok(err)
-	w.is("where it was changed", here, true)
+	w.is("where it was changed", here, false)
 	w.is("elsewhere", there, false)
 	if why, _ := w.guess("alice@example.com", password, "", home); why != ostiary.WrongPassword {
 		t.Errorf("the old password: %s", why)
 	}
+	anew, err := w.Begin(ctx, w.alice, w.hash(), home, "")
+	w.ok(err)
 	_, _, err = w.authority.ResetPassword(ctx, operator, w.alice, login.CheapHash(password))
 	w.ok(err)
-	w.is("after the operator's reset", here, false)
+	w.is("after the operator's reset", anew, false)
+}
+
+// What ends all sessions also ends one that is about to begin because of a password that was right before.
+func TestNoSessionBeginsWithAPasswordThatIsAnotherByNow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	was := w.hash()
+	_, _, err := w.authority.ResetPassword(ctx, operator, w.alice, login.CheapHash("another password"))
+	w.ok(err)
+	for _, hash := range []string{was, ""} {
+		if _, err := w.Begin(ctx, w.alice, hash, home, ""); !errors.Is(err, ostiary.ErrNotFound) {
+			t.Errorf("a session begins with the hash %q: %v", hash, err)
+		}
+	}
+	if _, err := w.Begin(ctx, w.alice, w.hash(), home, ""); err != nil {
+		t.Errorf("with the password that was set: %v", err)
+	}
 }
 
 func TestPasswordThatChangesDuringSignInLetsNobodyIn(t *testing.T) {

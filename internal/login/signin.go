@@ -71,7 +71,7 @@ func (l *Logins) SignIn(ctx context.Context, email, password, known string, from
 		return In{}, errWrong()
 	}
 	try.succeed()
-	in, err := l.begin(ctx, p.user, p.hash, from, agent)
+	in, err := l.Begin(ctx, p.user, p.hash, from, agent)
 	if errors.Is(err, errNobody) {
 		return In{}, errWrong()
 	}
@@ -114,14 +114,10 @@ func (l *Logins) personOf(ctx context.Context, email string) (p person, err erro
 	return p, err
 }
 
-// Begin begins a session for somebody who has just made a login, or changed the password. A user who is
-// disabled, or gone, is ostiary.ErrNotFound.
-func (l *Logins) Begin(ctx context.Context, user ostiary.ID, from netip.Addr, agent string) (In, error) {
-	return l.begin(ctx, user, "", from, agent)
-}
-
-// begin begins a session, if the password is still the one with the hash was; empty: any.
-func (l *Logins) begin(ctx context.Context, user ostiary.ID, was string, from netip.Addr, agent string) (In, error) {
+// Begin begins a session for somebody who has shown the password with the hash was, or has just set it. If it
+// is another one by now, or the user is disabled or gone, that is ostiary.ErrNotFound: what ended the sessions
+// ends this one.
+func (l *Logins) Begin(ctx context.Context, user ostiary.ID, was string, from netip.Addr, agent string) (In, error) {
 	var random [32]byte
 	rand.Read(random[:])
 	now := l.now()
@@ -169,7 +165,7 @@ func (l *Logins) stillMay(r ostiary.Reader, user ostiary.ID, was string) (string
 	if err != nil && !errors.Is(err, ostiary.ErrNotFound) {
 		return "", err
 	}
-	if u.Disabled || was != "" && hash != was {
+	if u.Disabled || was == "" || hash != was {
 		return "", errNobody
 	}
 	return hash, nil

@@ -69,7 +69,7 @@ func TestSessionIsNewAtEverySignIn(t *testing.T) {
 	if first.Cookie == second.Cookie || first.Session.ID == second.Session.ID || first.Known != second.Known {
 		t.Error("a second sign-in takes over what the first made")
 	}
-	third, err := w.Begin(ctx, w.alice, home, "")
+	third, err := w.Begin(ctx, w.alice, w.hash(), home, "")
 	w.ok(err)
 	for _, in := range []login.In{first, second, third} {
 		w.is("one of three", in, true)
@@ -144,9 +144,11 @@ func TestConfirmationGivesTheHashOnRecord(t *testing.T) {
 	was, err := w.Confirm(ctx, in.Session, password, home)
 	w.ok(err)
 	becomes := login.CheapHash("another password")
-	if _, err := w.authority.SetPassword(ctx, authority.Caller{User: w.alice}, was, becomes, in.Session.Hash); err != nil {
+	if _, err := w.authority.SetPassword(ctx, authority.Caller{User: w.alice}, was, becomes); err != nil {
 		t.Errorf("the hash proves nothing: %v", err)
 	}
+	in, err = w.Begin(ctx, w.alice, becomes, home, "")
+	w.ok(err)
 	if _, err := w.Confirm(ctx, in.Session, password, home); reason(err) != ostiary.WrongPassword {
 		t.Errorf("the old password: %v", err)
 	}

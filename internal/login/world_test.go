@@ -79,6 +79,15 @@ func (w *world) user(email, hash string) ostiary.ID {
 	return u.ID
 }
 
+// hash is that of Alice's password.
+func (w *world) hash() (hash string) {
+	w.ok(w.store.View(ctx, func(r ostiary.Reader) (err error) {
+		hash, err = r.Password(w.alice)
+		return err
+	}))
+	return hash
+}
+
 func (w *world) path() string { return filepath.Join(w.dir, "ostiary.db") }
 
 func (w *world) ok(err error) {

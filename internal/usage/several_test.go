@@ -47,7 +47,7 @@ func TestUseOfSeveralTokensIsThatOfEach(t *testing.T) {
 					t.Errorf("application %d of token %d (-alone +among others):\n%s", app, token, diff)
 				}
 			}
-			alone, err := u.Hours(t.Context(), token, now)
+			alone, err := hoursOf(t, u, token, now)
 			if err != nil || alone != hours[token] {
 				t.Errorf("the hours of token %d are %v alone, %v among others (%v)", token, alone, hours[token], err)
 			}

@@ -110,13 +110,6 @@ func (u *Usage) Account(ctx context.Context, account ostiary.ID) (
 	return tokens, apps, u.file.uses(ctx, "account_id", account, add)
 }
 
-// Hours are the requests of a token in each of the last 168 hours, oldest first. The last one is
-// the hour that now lies in.
-func (u *Usage) Hours(ctx context.Context, token ostiary.ID, now time.Time) ([week]uint64, error) {
-	hours, err := u.HoursOf(ctx, []ostiary.ID{token}, now)
-	return hours[token], err
-}
-
 // Forget removes what is remembered about an application of a token.
 func (u *Usage) Forget(ctx context.Context, k ostiary.UseKey) error {
 	u.writing.Lock()

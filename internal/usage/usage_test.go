@@ -137,7 +137,7 @@ func TestHoursAreTheLastWeek(t *testing.T) {
 	}, func(u *usage.Usage) {
 		count(u, ostiary.UseKey{Account: 1, Token: 2}, now, ostiary.DeniedApp)
 	}, func(t *testing.T, u *usage.Usage) {
-		got, err := u.Hours(t.Context(), 2, now)
+		got, err := hoursOf(t, u, 2, now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -162,7 +162,7 @@ func TestHoursOlderThanAWeekArePruned(t *testing.T) {
 	flush(t, u)
 	var total uint64
 	for _, at := range []time.Time{now, now.Add(-169 * time.Hour), now.Add(-1000 * time.Hour)} {
-		hours, err := u.Hours(t.Context(), 2, at)
+		hours, err := hoursOf(t, u, 2, at)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -176,6 +176,11 @@ func TestHoursOlderThanAWeekArePruned(t *testing.T) {
 	if use, _, err := u.Token(t.Context(), 2); err != nil || use.Count != 1200 {
 		t.Errorf("%d requests in all, want 1200 (%v)", use.Count, err)
 	}
+}
+
+func hoursOf(t *testing.T, u *usage.Usage, token ostiary.ID, now time.Time) ([168]uint64, error) {
+	hours, err := u.HoursOf(t.Context(), []ostiary.ID{token}, now)
+	return hours[token], err
 }
 
 func TestForgetRemovesOneApplicationOfOneToken(t *testing.T) {
@@ -197,7 +202,7 @@ func TestForgetRemovesOneApplicationOfOneToken(t *testing.T) {
 		if err != nil || len(pairs) != 2 || pairs[keys[1]].Count != 3 || pairs[keys[2]].Count != 2 {
 			t.Errorf("got %v, %v; want three of the first's other application and two of the second", pairs, err)
 		}
-		hours, err := u.Hours(t.Context(), 2, now)
+		hours, err := hoursOf(t, u, 2, now)
 		if err != nil || hours[167] != 3 {
 			t.Errorf("%d in this hour, %v; want 3", hours[167], err)
 		}

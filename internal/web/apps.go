@@ -1,27 +1,29 @@
 package web
 
 import (
-	"strconv"
 	"strings"
 
 	"ostiary"
 	"ostiary/internal/authority"
 )
 
-// appView asks before an application that is let in is denied.
+// appView asks before an application that is let in is denied, and before a record is forgotten that keeps one
+// in or out.
 type appView struct {
 	appRow
-	Token tokenCard
-	Back  string
+	Token   tokenCard
+	Back    string
+	Forgets bool // it is about to be forgotten
 }
 
-// appPage says what an application of a token is, and what stops when it is denied.
+// appPage says what an application of a token is, and what stops when it is denied or forgotten.
 func appPage(v *visit) (reply, error) {
 	card, row, err := v.pathApp()
 	if err != nil {
 		return nil, err
 	}
 	view := appView{appRow: row, Token: card, Back: v.returnTo("/tokens/" + card.ID.String())}
+	view.Forgets = v.field("forget") != "" && card.Offers.Forget
 	return screen{template: "app", title: row.Name, nav: "/tokens", data: view}, nil
 }
 
@@ -82,7 +84,7 @@ func decideName(v *visit) (reply, error) {
 	}
 	_, rev, err := v.authority.DecideName(v.r.Context(), v.caller, card.ID, v.field("name"), state)
 	if _, _, ok := v.wrong(err); ok && card.Live() {
-		return v.tokenScreen(err)
+		return v.tokenScreen(tokenWrong{name: err})
 	}
 	if err != nil {
 		return nil, err
@@ -100,7 +102,7 @@ func decideApps(v *visit) (reply, error) {
 		chosen = []string{ref}
 	}
 	if len(chosen) == 0 {
-		return v.told("chosen", "none"), nil
+		return v.told("Nothing was changed: no application was chosen. Tick some of those that wait first.", ""), nil
 	}
 	refs := make([]authority.AppRef, len(chosen))
 	for i, text := range chosen {
@@ -114,12 +116,7 @@ func decideApps(v *visit) (reply, error) {
 		return nil, err
 	}
 	if done.Left > 0 {
-		path, query := v.cameFrom("/tokens")
-		query.Set("left", strconv.Itoa(done.Left))
-		if done.Last != 0 {
-			query.Set("done", doneAt(done.First, done.Last))
-		}
-		return to(path + "?" + query.Encode()), nil
+		return v.told(leftAlone(done.Left), doneAt(done.First, done.Last)), nil
 	}
 	return v.back("/tokens", done.First, done.Last), nil
 }
@@ -147,9 +144,21 @@ func parseRef(text string) (ref authority.AppRef, err error) {
 	return ref, nil
 }
 
-// told goes back with something to say that is not in the log.
-func (v *visit) told(what, value string) reply {
+// leftAlone says that some of those chosen were left, because somebody had decided meanwhile.
+func leftAlone(n int) string {
+	say := plural(n, "application") + " of those chosen "
+	if n == 1 {
+		return say + "was left as it is: somebody has decided meanwhile, or forgotten it."
+	}
+	return say + "were left as they are: somebody has decided meanwhile, or forgotten them."
+}
+
+// told goes back with something to say that is not in the log, and with what was done besides; "0": nothing.
+func (v *visit) told(say, done string) reply {
 	path, query := v.cameFrom("/tokens")
-	query.Set(what, value)
+	query.Set("said", v.seal(say)+say)
+	if done != "" && done != "0" {
+		query.Set("done", done)
+	}
 	return to(path + "?" + query.Encode())
 }

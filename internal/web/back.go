@@ -33,7 +33,7 @@ func (v *visit) cameFrom(otherwise string) (path string, query url.Values) {
 			continue
 		}
 		query = u.Query()
-		for _, spent := range []string{"done", "left", "chosen", "app"} {
+		for _, spent := range []string{"done", "said", "app"} {
 			query.Del(spent)
 		}
 		if len(v.seats) > 1 {

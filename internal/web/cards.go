@@ -72,6 +72,10 @@ type appRow struct {
 	Tries   bool   // it still shows a token that was retired
 	Here    string // where it is decided about
 	Why     string
+	Default ostiary.DefaultAppState
+	Then    ostiary.Reason // what it is told once its record is forgotten
+	Asks    bool           // that stops something or lets something in: a page says so before
+	Forget  string         // that page
 }
 
 // Rows are the card's applications. Of a retired token in a list they are those that still try it.
@@ -95,12 +99,14 @@ func (c tokenCard) AllRows(f *frame) []piece {
 }
 
 func (c tokenCard) row(link func(string) string, app authority.AppView) appRow {
+	here := "/tokens/" + c.ID.String() + "/apps/" + app.ID.String()
 	row := appRow{
 		AppView: app, Offers: c.Offers, By: c.Names[app.DecidedBy], Marked: app.ID == c.Marked,
-		Retired: !c.Live(),
-		Here:    link("/tokens/" + c.ID.String() + "/apps/" + app.ID.String()),
-		Why:     link(whyPath(c.ID, app.Name)),
+		Retired: !c.Live(), Default: c.Default,
+		Here: link(here), Why: link(whyPath(c.ID, app.Name)), Forget: link(here + "?forget=1"),
 	}
+	row.Then, row.Asks = ostiary.Forgotten(app.State, c.Default)
+	row.Asks = row.Asks && c.Live()
 	row.Tries = row.Retired && app.Use.Last.After(c.RetiredOn)
 	return row
 }
@@ -117,35 +123,29 @@ func (r appRow) Kind() string {
 		return "denied"
 	case r.Retired:
 		return "stopped"
-	case r.Answer == ostiary.OK:
-		return "allowed"
-	case r.Answer == ostiary.PendingApp:
-		return "pending"
 	}
-	return "denied"
+	return r.Answer.AppAnswer()
 }
 
-// Word is the state in words. What no person has decided follows the token's default (contract 2.2).
+// Word is the state in words.
 func (r appRow) Word() string {
 	switch {
 	case r.Tries:
 		return "still tries"
 	case r.Retired:
 		return "stopped"
-	case r.Kind() == "denied" && r.Waits():
-		return "denied (by default)"
 	}
-	return r.Kind()
+	return ostiary.Standing(r.State.String(), r.Answer.AppAnswer())
 }
 
 // LetIn says that the application gets through now, so that to deny it stops something.
-func (r appRow) LetIn() bool { return r.Answer == ostiary.OK }
+func (r appRow) LetIn() bool { return r.Answer.LetsIn() }
 
 // CanDeny says that it does not get through, and that a person may make sure of it.
 func (r appRow) CanDeny() bool { return r.Refused() && r.Waits() }
 
 // Refused says that its requests are refused now.
-func (r appRow) Refused() bool { return r.Answer != ostiary.OK }
+func (r appRow) Refused() bool { return !r.LetIn() }
 
 // letIn are the applications of a card that get through, which stop when the token does.
 func (v *visit) letIn(c tokenCard) (rows []appRow) {

@@ -32,8 +32,7 @@ func (v *visit) inviteScreen(view inviteView, status int) (reply, error) {
 	var err error
 	view.Path = v.r.URL.Path
 	view.Invited, err = v.authority.Invited(v.r.Context(), v.linkOfPath())
-	var refusal *ostiary.Refusal
-	if errors.As(err, &refusal) && refusal.Reason == ostiary.Hidden {
+	if ostiary.IsHidden(err) {
 		view.Ended = true
 		return screen{
 			template: "invite", title: "This link does not work any more", bare: true,
@@ -75,15 +74,18 @@ func acceptInvite(v *visit) (reply, error) {
 	if err == nil {
 		var user ostiary.User
 		if user, _, err = v.authority.Join(ctx, v.caller, link, view.First, view.Last, hash); err == nil {
-			return v.welcome(user.ID, i.Account.ID)
+			return v.welcome(user.ID, i.Account.ID, hash)
 		}
 	}
 	return v.inviteAgain(view, err)
 }
 
 // welcome signs in whoever has just made a login.
-func (v *visit) welcome(user, account ostiary.ID) (reply, error) {
-	in, err := v.login.Begin(v.r.Context(), user, v.caller.From, v.caller.Agent)
+func (v *visit) welcome(user, account ostiary.ID, hash string) (reply, error) {
+	in, err := v.login.Begin(v.r.Context(), user, hash, v.caller.From, v.caller.Agent)
+	if errors.Is(err, ostiary.ErrNotFound) {
+		return to("/login"), nil // the operator was quicker
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -17,7 +18,8 @@ import (
 // Bounds of what keeps open pages current.
 const (
 	maxStreams          = 1000 // of a node
-	maxStreamsOfSession = 8    // the oldest makes room
+	maxStreamsOfUser    = 40   // the oldest makes room
+	maxStreamsOfSession = 8    // likewise
 	newsApart           = 250 * time.Millisecond
 	newsApartOf         = 500 * time.Microsecond // more for each stream that is open
 	beatEvery           = 15 * time.Second
@@ -27,7 +29,7 @@ const (
 // streams are the answers that stay open.
 type streams struct {
 	mu     sync.Mutex
-	of     map[ostiary.ID][]*stream // by session, the oldest first
+	of     map[ostiary.ID][]*stream // by user, the oldest first
 	count  int
 	closed chan struct{}
 	beat   time.Duration // between two comments
@@ -62,7 +64,7 @@ func isDone(c <-chan struct{}) bool {
 	}
 }
 
-// open takes a stream in. One that is too many for its session takes the place of the oldest.
+// open takes a stream in. One that is too many for its session or its user takes the place of the oldest.
 func (s *streams) open(st *stream) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -70,13 +72,33 @@ func (s *streams) open(st *stream) error {
 		return ostiary.Refuse(ostiary.Unavailable, "Too many pages are kept current. Reload this one by hand.")
 	}
 	s.count++
-	mine := append(s.of[st.session], st)
-	if len(mine) > maxStreamsOfSession {
-		close(mine[0].replaced)
-		mine = mine[1:]
+	mine := append(s.of[st.user.ID], st)
+	if at := tooMany(mine, st.session); at >= 0 {
+		close(mine[at].replaced)
+		mine = slices.Delete(mine, at, at+1)
 	}
-	s.of[st.session] = mine
+	s.of[st.user.ID] = mine
 	return nil
+}
+
+// tooMany is which of a user's streams makes room for the last of them; -1: there is room.
+func tooMany(mine []*stream, session ostiary.ID) int {
+	ofSession, first := 0, -1
+	for i, st := range mine {
+		if st.session != session {
+			continue
+		}
+		if ofSession++; first < 0 {
+			first = i
+		}
+	}
+	switch {
+	case ofSession > maxStreamsOfSession:
+		return first
+	case len(mine) > maxStreamsOfUser:
+		return 0
+	}
+	return -1
 }
 
 // apart is the time between two looks of a stream: a thousand of them look no more often than the machine
@@ -91,15 +113,10 @@ func (s *streams) leave(st *stream) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.count--
-	mine := s.of[st.session][:0:0]
-	for _, other := range s.of[st.session] {
-		if other != st {
-			mine = append(mine, other)
-		}
-	}
-	s.of[st.session] = mine
+	mine := slices.DeleteFunc(s.of[st.user.ID], func(other *stream) bool { return other == st })
+	s.of[st.user.ID] = mine
 	if len(mine) == 0 {
-		delete(s.of, st.session)
+		delete(s.of, st.user.ID)
 	}
 }
 
@@ -110,7 +127,7 @@ type stream struct {
 	conn     *http.ResponseController
 	session  ostiary.ID
 	revision uint64        // up to which the page was told
-	replaced chan struct{} // closed when a newer stream of the session took its place
+	replaced chan struct{} // closed when a newer stream of the person took its place
 }
 
 // live answers with a stream from the revision on that the page shows, or that the stream before came to.
@@ -133,16 +150,16 @@ func live(v *visit) (reply, error) {
 }
 
 func (s *stream) write(v *visit) error {
+	if s.session == 0 || v.seat.Account.ID == 0 {
+		s.begin() // nobody, or nobody here: that takes no place from those who may listen
+		s.send("event: end\ndata: {}\n\n")
+		return nil
+	}
 	if err := v.streams.open(s); err != nil {
 		return err
 	}
 	defer v.streams.leave(s)
-	h := v.w.Header()
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("X-Accel-Buffering", "no")
-	v.wrote = true
-	v.w.WriteHeader(http.StatusOK)
-	v.record(v.answered()) // now, since it ends in hours
+	s.begin()
 	if v.r.Method == http.MethodHead {
 		return nil
 	}
@@ -150,6 +167,16 @@ func (s *stream) write(v *visit) error {
 		s.follow(v.r.Context())
 	}
 	return nil
+}
+
+func (s *stream) begin() {
+	v := s.visit
+	h := v.w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("X-Accel-Buffering", "no")
+	v.wrote = true
+	v.w.WriteHeader(http.StatusOK)
+	v.record(v.answered()) // now, since it ends in hours
 }
 
 // follow looks whenever the log has grown, a session ended, or it has not looked for long.
@@ -227,7 +254,7 @@ func (s *stream) look(ctx context.Context) error {
 	if isUnavailable(err) {
 		return nil
 	}
-	if err != nil || session.ID != s.session || s.seat.Account.ID == 0 {
+	if err != nil || session.ID != s.session {
 		s.send("event: end\ndata: {}\n\n")
 		return errOver
 	}

@@ -210,8 +210,21 @@ func TestStreamEndsWithTheSession(t *testing.T) {
 			page.ends()
 		})
 	}
+}
+
+func TestWhoMayHearNothingTakesNoPlaceOfAStream(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
-	w.stranger().listen("/live?after=1").ends()
+	w.bob.open("/tokens")
+	w.leave(w.bob)
+	w.web.Close() // no stream is taken in any more
+	for who, p := range map[string]*person{"nobody": w.stranger(), "who is on no account": w.bob} {
+		page := p.listen("/live?after=1")
+		if page.res.StatusCode != http.StatusOK {
+			t.Fatalf("%s is answered with %d, want a stream that ends", who, page.res.StatusCode)
+		}
+		page.ends()
+	}
 }
 
 func (w *world) operate(do func(authority.Caller) error) {
@@ -306,6 +319,27 @@ func TestNinthStreamOfASessionTakesThePlaceOfTheFirst(t *testing.T) {
 	}
 	all[2].stop()
 	w.eventually("a page that was closed leaves", func() bool { return w.web.Streams() == 7 })
+}
+
+func TestPersonAtManyBrowsersHasFortyStreams(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	carol := w.carol.listen("/live?after=" + w.revision())
+	var all []*stream
+	for range 5 {
+		browser := w.bob.again()
+		for range 8 {
+			all = append(all, browser.listen("/live?after="+w.revision()))
+		}
+	}
+	all[0].hearsNothing()
+	w.bob.listen("/live?after=" + w.revision())
+	all[0].hears("replaced", "")
+	all[1].hearsNothing()
+	carol.hearsNothing()
+	if n := w.web.Streams(); n != 41 {
+		t.Errorf("%d streams are open, want 40 of Bob and one of Carol", n)
+	}
 }
 
 func TestClosedServerEndsItsStreamsAtOnce(t *testing.T) {

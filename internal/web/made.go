@@ -2,6 +2,9 @@ package web
 
 import (
 	"crypto/sha256"
+	"strconv"
+	"strings"
+	"time"
 
 	"ostiary"
 	"ostiary/internal/authority"
@@ -32,7 +35,9 @@ type command struct{ Name, Text string }
 func makeToken(v *visit) (reply, error) {
 	n, err := v.readNewToken()
 	if err == nil {
-		v.once()
+		err = v.once()
+	}
+	if err == nil {
 		var made authority.Made
 		if made, _, err = v.authority.CreateToken(v.r.Context(), v.caller, n); err == nil {
 			return v.madeScreen(made)
@@ -63,17 +68,34 @@ func (v *visit) readNewToken() (n authority.NewToken, err error) {
 	return n, nil
 }
 
-// once makes a form that is sent again, by a reload, do nothing again. What was changed in it makes it another.
-func (v *visit) once() {
+// formLasts is how long a form can be sent that makes something. It is shorter than the time within which the
+// same form is known again: a tab that is restored days later makes nothing twice.
+const formLasts = authority.OnceFor / 2
+
+// newNonce is what a form is known by, with the time at which it was drawn.
+func (v *visit) newNonce() string {
+	return strconv.FormatInt(v.now.Unix(), 10) + "-" + ostiary.NewUUID()
+}
+
+// once makes a form that is sent again, by a reload, do nothing again, and refuses one that is so old that
+// nobody knows. What was changed in it makes it another.
+func (v *visit) once() error {
 	nonce := v.field("nonce")
 	if nonce == "" {
-		return
+		return nil
+	}
+	drawn, _, _ := strings.Cut(nonce, "-")
+	at, err := strconv.ParseInt(drawn, 10, 64)
+	if err != nil || v.now.Sub(time.Unix(at, 0)) > formLasts {
+		return ostiary.Refuse(ostiary.Conflict, "This form is old, and may have been sent before. Nothing was made. "+
+			"Look at what is there, and send it again if it is still meant.")
 	}
 	form := v.r.URL.Path + "\n" + v.caller.Account.String() + "\n" + v.r.PostForm.Encode()
 	by := ostiary.Actor{User: v.caller.User}.By()
 	v.caller.Once = &ostiary.Once{
 		Key: sha256.Sum256([]byte(string(by) + "\n" + form)), Request: sha256.Sum256([]byte(form)),
 	}
+	return nil
 }
 
 func (v *visit) madeScreen(made authority.Made) (reply, error) {

@@ -39,7 +39,7 @@ func newTokenPage(v *visit) (reply, error) {
 
 // newTokenScreen draws the form as it was filled in, with what was wrong.
 func (v *visit) newTokenScreen(form url.Values, wrong error) (reply, error) {
-	view := newTokenView{Description: form.Get("description"), Nonce: ostiary.NewUUID()}
+	view := newTokenView{Description: form.Get("description"), Nonce: v.newNonce()}
 	kind, privilege, state := form.Get("kind"), form.Get("privilege"), form.Get("default_app_state")
 	var err error
 	if view.Like, err = v.likeCard(form.Get("like")); err != nil {

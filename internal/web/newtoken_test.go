@@ -45,6 +45,27 @@ func TestNewTokenIsShownOnce(t *testing.T) {
 	}
 }
 
+func TestFormOfATabThatIsRestoredLateMakesNoSecondToken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	form := w.bob.open("/tokens/new?kind=user")
+	w.clock.pass(11 * time.Hour)
+	form.press("Make the token", "Description", "Dashboards").is("Your new token", http.StatusOK)
+	w.clock.pass(90 * time.Minute)
+	again := form.press("Make the token", "Description", "Dashboards").is("New User Token", http.StatusConflict).
+		says("This form is old, and may have been sent before. Nothing was made.")
+	for range 4 {
+		w.clock.pass(11 * time.Hour)
+		w.bob.open("/tokens") // stays signed in
+	}
+	form.press("Make the token", "Description", "Dashboards").is("New User Token", http.StatusConflict)
+	w.bob.tokens("").says("1 token that can never")
+	again.press("Make the token").is("New User Token", http.StatusConflict) // it is old by now, too
+	w.bob.open("/tokens/new?kind=user").press("Make the token").is("Your new token", http.StatusOK)
+	w.bob.post("/tokens/new", "kind", "user", "privilege", "Read-Only", "default_app_state", "Pending", "nonce", "made-up").
+		is("New User Token", http.StatusConflict)
+}
+
 func TestNewTokenIsTheLeastAtFirst(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -86,7 +86,10 @@ func setEmail(v *visit) (reply, error) {
 	if err != nil {
 		return v.profileAgain(profileView{User: v.user, About: "email", NewEmail: email}, err)
 	}
-	return v.renewed("From now on you sign in with the new address. Everywhere else you are signed out.", rev), nil
+	if rev == 0 {
+		return to(v.link("/profile")), nil
+	}
+	return v.renewed(was, "From now on you sign in with the new address. Everywhere else you are signed out.", rev), nil
 }
 
 // setPassword changes the password, which ends all sessions, and begins a new one here.
@@ -99,25 +102,25 @@ func setPassword(v *visit) (reply, error) {
 	}
 	var rev uint64
 	if err == nil {
-		rev, err = v.authority.SetPassword(ctx, v.caller, was, becomes, ostiary.Hash{})
+		rev, err = v.authority.SetPassword(ctx, v.caller, was, becomes)
 	}
 	if err != nil {
 		return v.profileAgain(profileView{User: v.user, About: "password"}, err)
 	}
-	return v.renewed("Your password is changed. Everywhere else you are signed out.", rev), nil
+	return v.renewed(becomes, "Your password is changed. Everywhere else you are signed out.", rev), nil
 }
 
-// renewed begins a new session in place of all others of the person, and says what was done. The change is
-// made: where no session can be begun now, the person signs in anew.
-func (v *visit) renewed(say string, revision uint64) reply {
-	in, err := v.login.Begin(v.r.Context(), v.user.ID, v.caller.From, v.caller.Agent)
+// renewed begins a new session after a change that ended all of the person, and says what was done. The change
+// is made: where no session can be begun now, or the password with this hash is another again, the person signs
+// in anew.
+func (v *visit) renewed(hash, say string, revision uint64) reply {
+	in, err := v.login.Begin(v.r.Context(), v.user.ID, hash, v.caller.From, v.caller.Agent)
 	if err != nil {
 		v.event.Err = err
 		return to("/login")
 	}
 	v.signIn(in)
 	v.session = in.Session
-	v.event.Err = v.login.EndOthers(v.r.Context(), v.session)
 	return v.toProfile(say, revision)
 }
 
@@ -131,7 +134,7 @@ func (v *visit) profileAgain(view profileView, err error) (reply, error) {
 }
 
 // toProfile says on the profile what was done. The log that the person may read may not hold it, so the
-// address does, sealed: one that somebody else made up says nothing.
+// address does, sealed.
 func (v *visit) toProfile(say string, revision uint64) reply {
 	if revision != 0 {
 		say += " Revision " + doneAt(revision, revision) + "."
@@ -142,10 +145,11 @@ func (v *visit) toProfile(say string, revision uint64) reply {
 // sealSize is the length of a seal: 96 bits.
 const sealSize = 16
 
-// seal is a mark that only we can make, and only for this session.
+// seal is a mark that only we can make, and only for this session, for what an address has a page say: one that
+// somebody else made up says nothing.
 func (v *visit) seal(text string) string {
 	mac := hmac.New(sha256.New, v.session.Hash[:])
-	mac.Write([]byte("said on the profile: " + text))
+	mac.Write([]byte("said: " + text))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))[:sealSize]
 }
 

@@ -79,8 +79,28 @@ func TestEmailIsChangedWithThePassword(t *testing.T) {
 	}
 	form.press("Change e-mail", "New e-mail", "robert@example.com", "Your password", password).
 		says("From now on you sign in with the new address", "Revision")
+	w.bob.open("/profile").press("Change e-mail", "New e-mail", "robert@example.com", "Your password", password).
+		at("/profile").is("Profile", 200).silent("From now on", "signed out")
 	elsewhere.open("/profile").is("Sign in", 200)
 	elsewhere.post("/login", "email", "robert@example.com", "password", password).is("API Tokens", 200)
+}
+
+func TestResetInBetweenEndsTheSessionThatAChangeBegins(t *testing.T) {
+	t.Parallel()
+	for label, fields := range map[string][]string{
+		"New e-mail":   {"Change e-mail", "New e-mail", "robert@example.com", "Your password", password},
+		"New password": {"Change password", "New password", "a better password", "Current password", password},
+	} {
+		w := newWorld(t)
+		form := w.bob.open("/profile").in(label)
+		w.beforeBegin = func() {
+			hash, err := cheapHash("what the operator says")
+			w.ok(err)
+			_, _, err = w.authority.ResetPassword(ctx, operator, w.bob.id, hash)
+			w.ok(err)
+		}
+		form.press(fields[0], fields[1:]...).is("Sign in", 200)
+	}
 }
 
 func TestManyWrongPasswordsOnProfileHaveToWait(t *testing.T) {

@@ -97,7 +97,7 @@ func inUse(c authority.Card) (out struct {
 },
 ) {
 	for _, app := range c.Apps {
-		if app.Answer != ostiary.OK {
+		if !app.Answer.LetsIn() {
 			continue
 		}
 		if len(out.Apps) == fewInUse {

@@ -48,13 +48,15 @@ type world struct {
 	events    events
 	clock     clock
 
+	beforeBegin func()
+
 	account, press    ostiary.ID
 	alice, bob, carol *person // Admin, Normal, Read-Only
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{T: t, clock: clock{now: noon}}
+	w := &world{T: t, clock: clock{now: noon}, beforeBegin: func() {}}
 	dir := t.TempDir()
 	var err error
 	w.store, err = store.Create(ctx, dir, store.Options{})
@@ -102,7 +104,7 @@ func (w *world) pages(publicURL string) *web.Web {
 	w.ok(err)
 	trusted, err := credential.ParseTrusted("127.0.0.1")
 	w.ok(err)
-	pages, err := web.New(w.authority, browsers{w.logins}, read, trusted, answer.New(answer.Settings{PublicURL: publicURL}),
+	pages, err := web.New(w.authority, browsers{Logins: w.logins, beforeBegin: func() { w.beforeBegin() }}, read, trusted, answer.New(answer.Settings{PublicURL: publicURL}),
 		&w.events, web.Options{
 			PublicURL: publicURL, APIURL: "https://api.example.com", Hash: cheapHash, Now: w.clock.Now,
 			Install: []web.Install{{Name: "One Step Install", Template: "curl {api}/install | TOKEN={token} APP={app} sh"}},
@@ -229,7 +231,10 @@ func (e *events) since(n int) []answer.Event {
 }
 
 // browsers are the logins as the pages name them.
-type browsers struct{ *login.Logins }
+type browsers struct {
+	*login.Logins
+	beforeBegin func() // what happens between a change and the session that is begun after it
+}
 
 func (b browsers) SignIn(ctx context.Context, email, password, known string, from netip.Addr, agent string,
 ) (web.SignedIn, error) {
@@ -237,9 +242,12 @@ func (b browsers) SignIn(ctx context.Context, email, password, known string, fro
 	return web.SignedIn(in), err
 }
 
-func (b browsers) Begin(ctx context.Context, user ostiary.ID, from netip.Addr, agent string,
+func (b browsers) Begin(ctx context.Context, user ostiary.ID, was string, from netip.Addr, agent string,
 ) (web.SignedIn, error) {
-	in, err := b.Logins.Begin(ctx, user, from, agent)
+	if b.beforeBegin != nil {
+		b.beforeBegin()
+	}
+	in, err := b.Logins.Begin(ctx, user, was, from, agent)
 	return web.SignedIn(in), err
 }
 

@@ -15,7 +15,7 @@ import (
 // loginView is the page of signing in.
 type loginView struct {
 	Email, Next, Wrong string
-	Ended              bool // a session that the browser had
+	Ended              bool // the session of the cookie that the browser brought
 }
 
 func loginPage(v *visit) (reply, error) {
@@ -23,7 +23,11 @@ func loginPage(v *visit) (reply, error) {
 	if v.session.ID != 0 {
 		return to(next), nil
 	}
-	return v.loginScreen(loginView{Next: next, Ended: v.field("ended") != ""}, 0), nil
+	ended := v.sessionSecret().Reveal() != ""
+	if ended {
+		v.setCookie(sessionCookie, "", 0)
+	}
+	return v.loginScreen(loginView{Next: next, Ended: ended}, 0), nil
 }
 
 func (v *visit) loginScreen(view loginView, status int) screen {

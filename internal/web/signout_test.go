@@ -27,7 +27,7 @@ func TestSignOutEmptiesTheBrowserWhereNothingCanBeWritten(t *testing.T) {
 	w := newWorld(t)
 	read, err := credential.New(credential.Settings{})
 	w.ok(err)
-	pages, err := web.New(w.authority, full{browsers{w.logins}}, read, credential.Trusted{}, answer.New(answer.Settings{}),
+	pages, err := web.New(w.authority, full{browsers{Logins: w.logins}}, read, credential.Trusted{}, answer.New(answer.Settings{}),
 		&w.events, web.Options{PublicURL: w.URL, Now: w.clock.Now})
 	w.ok(err)
 	r, answer := w.bob.asksFor("/logout"), httptest.NewRecorder()

@@ -25,7 +25,7 @@ func (v *visit) teamScreen(view teamView, status int) (reply, error) {
 	if view.Team, err = v.authority.Team(v.r.Context(), v.caller); err != nil {
 		return nil, err
 	}
-	view.Nonce = ostiary.NewUUID()
+	view.Nonce = v.newNonce()
 	if view.Roles == nil {
 		view.Roles = choose(roles(""), "", 0)
 	}
@@ -44,7 +44,6 @@ type linkView struct {
 	Shown    string // the link's address
 	Again    bool   // the form was sent before: the link was shown then
 	Replaces bool   // an older link, which ended
-	Nonce    string
 }
 
 // invite asks one person. The link stands in the answer alone.
@@ -52,9 +51,13 @@ func invite(v *visit) (reply, error) {
 	role, _ := ostiary.ParseRole(v.field("role"))
 	who := authority.Invitee{Email: v.field("email"), Role: role}
 	var again bool
-	v.once()
 	v.caller.Repeated = &again
-	i, link, _, err := v.authority.Invite(v.r.Context(), v.caller, who)
+	var i ostiary.Invitation
+	var link ostiary.SecretText
+	err := v.once()
+	if err == nil {
+		i, link, _, err = v.authority.Invite(v.r.Context(), v.caller, who)
+	}
 	if say, status, ok := v.wrong(err); ok {
 		view := teamView{Email: who.Email, Wrong: say, Roles: choose(roles(""), role.Label(), 0)}
 		return v.teamScreen(view, status)
@@ -87,8 +90,10 @@ func newLink(v *visit) (reply, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := v.once(); err != nil {
+		return nil, err
+	}
 	var again bool
-	v.once()
 	v.caller.Repeated = &again
 	made, link, _, err := v.authority.NewLink(v.r.Context(), v.caller, i.Email)
 	if err != nil {
@@ -119,7 +124,6 @@ func (v *visit) invitation() (ostiary.Invitation, error) {
 }
 
 func (v *visit) linkScreen(view linkView, link ostiary.SecretText) screen {
-	view.Nonce = ostiary.NewUUID()
 	view.Shown = v.opt.PublicURL + "/invite/" + link.Reveal()
 	if view.Again {
 		view.Shown = ""

@@ -85,6 +85,24 @@ func TestLinkOfAnInvitationIsShownOnce(t *testing.T) {
 	}
 }
 
+func TestOldPageOfTheTeamMakesNoSecondLink(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	team := w.alice.open("/team")
+	w.clock.pass(11 * time.Hour)
+	link := linkOn(team.press("Invite", "E-mail", "erin@example.com", "Role", "Normal"))
+	waits := w.alice.open("/team")
+	w.clock.pass(11 * time.Hour)
+	w.alice.open("/team")
+	w.clock.pass(11 * time.Hour)
+	if page := team.press("Invite", "E-mail", "frank@example.com", "Role", "Normal").says("This form is old"); page.status != 409 {
+		t.Errorf("it is answered with %d, want 409", page.status)
+	}
+	waits.press("New link for erin@example.com").is("This cannot be done now", 409).says("This form is old")
+	w.stranger().open(link).is("Join Social Networks", 200)
+	w.alice.open("/team").silent("frank@example.com")
+}
+
 func TestNewLinkEndsTheOldOne(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

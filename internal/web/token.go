@@ -20,6 +20,7 @@ type tokenView struct {
 	After  string
 	Made   []authority.TokenView // live tokens that were made with it
 	Wrong  string                // about the name that was decided beforehand
+	Old    string                // why the settings were not saved: the page was old
 	Name   string                // as it was typed
 
 	Trying  int  // applications that still try a retired one
@@ -52,10 +53,13 @@ func (v *visit) pathCard() (tokenCard, error) {
 	return v.tokenCard(id)
 }
 
-func tokenPage(v *visit) (reply, error) { return v.tokenScreen(nil) }
+func tokenPage(v *visit) (reply, error) { return v.tokenScreen(tokenWrong{}) }
 
-// tokenScreen draws the page of a token, with what was wrong in the form for a name.
-func (v *visit) tokenScreen(wrong error) (reply, error) {
+// tokenWrong is what was wrong in one of the forms of the page of a token.
+type tokenWrong struct{ name, settings error }
+
+// tokenScreen draws the page of a token, with what was wrong in a form.
+func (v *visit) tokenScreen(wrong tokenWrong) (reply, error) {
 	// Asked first: what happens meanwhile is told again, and not lost.
 	news, err := v.authority.News(v.r.Context(), v.caller, math.MaxInt64)
 	if err != nil {
@@ -76,8 +80,11 @@ func (v *visit) tokenScreen(wrong error) (reply, error) {
 	}
 	view.turnTo(v)
 	s := screen{template: "token", title: card.Title(), nav: "/tokens", live: true, revision: news.Revision}
-	if wrong != nil {
-		view.Wrong, s.status, _ = v.wrong(wrong)
+	if wrong.name != nil {
+		view.Wrong, s.status, _ = v.wrong(wrong.name)
+	}
+	if wrong.settings != nil {
+		view.Old, s.status, _ = v.wrong(wrong.settings)
 	}
 	s.data = &view
 	return s, nil
@@ -136,31 +143,59 @@ func setToken(v *visit) (reply, error) {
 		return nil, err
 	}
 	_, rev, err := v.authority.SetToken(v.r.Context(), v.caller, card.ID, p)
+	if ostiary.IsConflict(err) && card.Live() {
+		return v.tokenScreen(tokenWrong{settings: err})
+	}
 	if err != nil {
 		return nil, err
 	}
 	return v.back("/tokens/"+card.ID.String(), rev, rev), nil
 }
 
-// readPatch reads what a form sets. A field that the form does not have stays as it is.
+// readPatch reads what a form sets: the fields that differ from what the page showed. A page that is old takes
+// nothing back that the person did not touch.
 func (v *visit) readPatch() (p authority.TokenPatch, err error) {
+	if p, err = v.patchOf(""); err != nil {
+		return p, err
+	}
+	was, err := v.patchOf("was_")
+	if err != nil {
+		return p, err
+	}
+	if same(p.Privilege, was.Privilege) {
+		p.Privilege = nil
+	}
+	if same(p.Default, was.Default) {
+		p.Default = nil
+	}
+	if same(p.Description, was.Description) {
+		p.Description = nil
+	}
+	p.Was = &was
+	return p, nil
+}
+
+func same[T comparable](a, b *T) bool { return a != nil && b != nil && *a == *b }
+
+// patchOf reads the fields whose names begin so. One that the form does not have stays as it is.
+func (v *visit) patchOf(prefix string) (p authority.TokenPatch, err error) {
 	form := v.r.PostForm
-	if form.Has("privilege") {
-		role, err := ostiary.ParseRole(v.field("privilege"))
+	if name := prefix + "privilege"; form.Has(name) {
+		role, err := ostiary.ParseRole(v.field(name))
 		if err != nil {
 			return p, ostiary.RefuseField("privilege", "Choose a privilege.")
 		}
 		p.Privilege = &role
 	}
-	if form.Has("default_app_state") {
-		state, err := ostiary.ParseDefaultAppState(v.field("default_app_state"))
+	if name := prefix + "default_app_state"; form.Has(name) {
+		state, err := ostiary.ParseDefaultAppState(v.field(name))
 		if err != nil {
 			return p, ostiary.RefuseField("default_app_state", "Choose a default app state.")
 		}
 		p.Default = &state
 	}
-	if form.Has("description") {
-		text := v.field("description")
+	if name := prefix + "description"; form.Has(name) {
+		text := v.field(name)
 		p.Description = &text
 	}
 	return p, nil

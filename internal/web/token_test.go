@@ -38,6 +38,41 @@ func TestPrivilegeAboveOnesOwnStaysUnlessItIsChanged(t *testing.T) {
 	}
 }
 
+func TestOldPageTakesNothingBackThatItsReaderDidNotTouch(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.setRole(w.bob, ostiary.Admin)
+	id, _ := w.newToken(w.bob, authority.NewToken{Privilege: ostiary.Admin, Default: ostiary.Pending, Description: "Dashboards"})
+	list, token := w.bob.tokens("").in("Dashboards"), w.bob.token(id, "")
+	lowered := ostiary.ReadOnly
+	_, _, err := w.authority.SetToken(ctx, w.alice.on(w.account), id, authority.TokenPatch{Privilege: &lowered})
+	w.ok(err)
+	has := func(privilege ostiary.Role, state ostiary.DefaultAppState, description string) {
+		t.Helper()
+		got, err := w.authority.Token(ctx, w.alice.on(w.account), id)
+		w.ok(err)
+		if got.Privilege != privilege || got.Default != state || got.Description != description {
+			t.Errorf("the token has %s, %s and %q, want %s, %s and %q",
+				got.Privilege, got.Default, got.Description, privilege, state, description)
+		}
+	}
+	list.press("Save", "Default App State", "Deny").at("/tokens?").says("Revision")
+	has(ostiary.ReadOnly, ostiary.Deny, "Dashboards")
+	token.press("Save", "Description", "Graphs").is("Graphs", http.StatusOK)
+	has(ostiary.ReadOnly, ostiary.Deny, "Graphs")
+
+	// What was touched on both sides is not saved: to Bob, Normal was less than the token had.
+	anew := list.press("Save", "Privileges", "Normal").is("Graphs", http.StatusConflict)
+	anew.says("Somebody has changed the privilege meanwhile. Nothing was saved")
+	has(ostiary.ReadOnly, ostiary.Deny, "Graphs")
+	token.press("Save", "Description", "Walls").is("Graphs", http.StatusConflict).says("changed the description meanwhile")
+	token.press("Save", "Default App State", "Allow").is("Graphs", http.StatusConflict).says("changed the default app state")
+	token.press("Save", "Privileges", "Read-Only", "Default App State", "Deny", "Description", "Graphs").
+		is("Graphs", http.StatusOK).silent("meanwhile")
+	anew.press("Save", "Privileges", "Normal").is("Graphs", http.StatusOK)
+	has(ostiary.Normal, ostiary.Deny, "Graphs")
+}
+
 func TestTokenPageSaysAllThereIs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -93,6 +128,33 @@ func TestDenyingSaysWhatStops(t *testing.T) {
 	w.bob.open(app).is("There is nothing here", http.StatusNotFound)
 	w.demand(secret, "grafana", ostiary.Normal, ostiary.OK) // the default answers
 	w.carol.open(app).is("There is nothing here", http.StatusNotFound)
+}
+
+func TestForgettingSaysWhatItChanges(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id, secret := w.newToken(w.bob, authority.NewToken{Privilege: ostiary.Normal, Default: ostiary.Pending, Description: "Dashboards"})
+	decide := func(name string, state ostiary.AppState) {
+		t.Helper()
+		_, _, err := w.authority.DecideName(ctx, w.bob.on(w.account), id, name, state)
+		w.ok(err)
+	}
+	decide("grafana", ostiary.Allowed)
+	w.demand(secret, "grafana", ostiary.Normal, ostiary.OK)
+	w.bob.tokens("").in("grafana by Bob").lacks("Allow").follow("Forget").is("Forget grafana?", http.StatusOK).
+		says("default app state of the token, Pending, answers it: it is told to wait with 401, and stops until somebody allows it again.")
+	w.demand(secret, "grafana", ostiary.Normal, ostiary.OK)
+	w.bob.token(id, "").in("grafana by Bob").follow("Deny").follow("Forget it").is("Forget grafana?", http.StatusOK).
+		press("Forget it").at("/tokens/" + id.String()).says("forgot the application grafana")
+	w.demand(secret, "grafana", ostiary.Normal, ostiary.PendingApp)
+
+	decide("spy", ostiary.Denied)
+	w.bob.tokens("").in("spy by Bob").press("Forget").at("/tokens?").says("forgot the application spy") // it stays out
+	decide("spy", ostiary.Denied)
+	w.bob.token(id, "").press("Save", "Default App State", "Allow")
+	w.bob.tokens("").in("spy by Bob").follow("Forget").is("Forget spy?", http.StatusOK).
+		says("default app state of the token, Allow, answers it: it is let in.").press("Forget it").says("forgot the application spy")
+	w.demand(secret, "spy", ostiary.Normal, ostiary.OK)
 }
 
 func TestRetiringSaysWhatStopsAndTakesAlongWhatWasMade(t *testing.T) {

@@ -21,15 +21,14 @@ const (
 // tokensView is the page of the tokens.
 type tokensView struct {
 	authority.Overview
-	Query      string
-	Sections   []section
-	App        ostiary.ID // the application that the address names, as a 401 does
-	Named      *named     // the same, where it does not wait for this person
-	Left       int        // how many of those chosen were left, because somebody had decided meanwhile
-	NoneChosen bool       // something was pressed, and nothing was chosen
-	CapMet     []authority.TokenView
-	Empty      bool // there is no token at all, and nothing is looked for
-	Curl       string
+	Query    string
+	Sections []section
+	App      ostiary.ID // the application that the address names, as a 401 does
+	Named    *named     // the same, where it does not wait for this person
+	Said     string     // what became of those that were chosen, where the log does not say it
+	CapMet   []authority.TokenView
+	Empty    bool // there is no token at all, and nothing is looked for
+	Curl     string
 }
 
 // named is the application that the address names.
@@ -78,11 +77,7 @@ func tokensPage(v *visit) (reply, error) {
 		}
 		*ranges[i] = authority.Range{From: s.From, Size: s.Size}
 	}
-	left, _ := strconv.Atoi(q.Get("left"))
-	view := tokensView{
-		Query: query, App: app, Left: min(max(left, 0), 9999), NoneChosen: q.Get("chosen") == "none",
-		Curl: v.curl("TOKEN", "my-script"),
-	}
+	view := tokensView{Query: query, App: app, Said: v.opened(q.Get("said")), Curl: v.curl("TOKEN", "my-script")}
 	if view.Overview, err = v.authority.Overview(v.r.Context(), v.caller, look); err != nil {
 		return nil, err
 	}

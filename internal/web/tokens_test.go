@@ -125,6 +125,20 @@ func TestSeveralAreDecidedAtOnceAndOnlyThoseThatWereShown(t *testing.T) {
 	w.bob.post("/apps", "state", "waiting", "app", "1.3").is("Something is not right in the form", http.StatusBadRequest)
 }
 
+func TestAddressesThatSomebodyMadeUpSayNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, secret := w.newToken(w.bob, authority.NewToken{Privilege: ostiary.Normal, Default: ostiary.Pending})
+	w.ask(secret, "one", ostiary.ReadOnly)
+	said := w.bob.tokens("").press("Allow chosen").says("no application was chosen").address
+	w.bob.open(said).says("no application was chosen")
+	w.alice.open(said).silent("no application was chosen")
+	for _, more := range []string{"&chosen=none", "&left=9", "&said=9%20applications%20were%20left", "&said=x"} {
+		w.bob.tokens(more).silent("was chosen", "of those chosen", "9 applications")
+	}
+	w.stranger().open("/login?ended=1").is("Sign in", http.StatusOK).silent("signed out")
+}
+
 func TestAddressOfA401LeadsToTheDecision(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -222,6 +236,20 @@ func TestRetiredTokensStandApartWithWhoStillTries(t *testing.T) {
 		lacks("Save", "Retire", "Promote", "Allow this name").has("New token like this")
 	w.bob.post("/tokens/"+id.String(), "privilege", "Read-Only").is("This cannot be done now", http.StatusConflict)
 	w.bob.token(id, "/retire").is("This cannot be done now", http.StatusConflict)
+}
+
+func TestWhatStillTriesARetiredTokenIsNotFoldedAway(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id, secret := w.newToken(w.bob, authority.NewToken{Privilege: ostiary.Normal, Default: ostiary.Pending, Description: "Old scripts"})
+	_, _, err := w.authority.DecideName(ctx, w.alice.on(w.account), id, "cron-report", ostiary.Allowed)
+	w.ok(err)
+	w.turnUp(id, 9, "scan-") // more than a card shows, and waiting
+	w.clock.pass(time.Minute)
+	w.bob.token(id, "/retire").press("Retire it")
+	w.clock.pass(time.Minute)
+	w.demand(secret, "cron-report", ostiary.Normal, ostiary.BadToken)
+	w.alice.tokens("").in("Retired tokens").in("Old scripts").says("cron-report", "still tries").silent("No application has tried it since")
 }
 
 func TestSectionsAreTurnedLikePages(t *testing.T) {

@@ -101,17 +101,14 @@ func (v *visit) find() (route, bool) {
 	if path.Clean(v.r.URL.Path) != v.r.URL.Path {
 		return route{}, false
 	}
-	_, pattern := v.mux.Handler(v.r)
-	found, ok := v.handlers[pattern]
-	if !ok {
-		return found, false
-	}
-	// Only ServeHTTP of the mux sets the path's values; the handler there does nothing but end.
-	v.mux.ServeHTTP(discard{}, v.r)
-	return found, true
+	v.mux.ServeHTTP(discard{}, v.r) // it sets the pattern and the path's values, and its handlers do nothing
+	found, ok := v.handlers[v.r.Pattern]
+	return found, ok
 }
 
-// discard swallows what a handler writes.
+func nothing(http.ResponseWriter, *http.Request) {}
+
+// discard swallows what the mux writes where nothing is found.
 type discard struct{}
 
 func (discard) Header() http.Header         { return http.Header{} }
@@ -178,9 +175,6 @@ func (v *visit) toLogin() reply {
 	q, asked := url.Values{}, v.r.URL.RequestURI()
 	if v.r.Method != http.MethodPost && v.r.URL.Path != "/" && !v.holdsSecret(asked) {
 		q.Set("next", asked)
-	}
-	if v.sessionSecret().Reveal() != "" {
-		q.Set("ended", "1")
 	}
 	if len(q) == 0 {
 		return to("/login")

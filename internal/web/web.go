@@ -21,7 +21,7 @@ import (
 // A Login says who the person at the browser is.
 type Login interface {
 	SignIn(ctx context.Context, email, password, known string, from netip.Addr, agent string) (SignedIn, error)
-	Begin(ctx context.Context, user ostiary.ID, from netip.Addr, agent string) (SignedIn, error)
+	Begin(ctx context.Context, user ostiary.ID, was string, from netip.Addr, agent string) (SignedIn, error)
 	Session(ctx context.Context, cookie ostiary.SecretText) (ostiary.Session, error)
 	Look(ctx context.Context, cookie ostiary.SecretText) (ostiary.Session, error) // is not taken for use
 	SignOut(ctx context.Context, cookie ostiary.SecretText) error
@@ -102,7 +102,7 @@ func New(a *authority.Authority, l Login, read *credential.Reader, trusted crede
 		web.handlers[r.pattern] = r
 		_, path, _ := strings.Cut(r.pattern, " ")
 		web.firsts[first(path)] = true
-		web.mux.Handle(r.pattern, http.NotFoundHandler()) // the mux only finds the pattern
+		web.mux.Handle(r.pattern, http.HandlerFunc(nothing)) // the mux only finds the pattern
 	}
 	return web, nil
 }

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"errors"
 	"slices"
 	"strings"
 
@@ -25,8 +24,7 @@ func (v *visit) which(text string) (reply, error) {
 			c := v.caller
 			c.Account = seat.Account.ID
 			t, err := v.authority.Which(v.r.Context(), c, secret)
-			var refusal *ostiary.Refusal
-			if errors.As(err, &refusal) && refusal.Reason == ostiary.Hidden {
+			if ostiary.IsHidden(err) {
 				continue
 			}
 			if err != nil {

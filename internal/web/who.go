@@ -25,8 +25,7 @@ func (v *visit) whoIsIt() error {
 		return err
 	}
 	if err != nil {
-		v.setCookie(sessionCookie, "", 0)
-		return nil
+		return nil // the session ended: the page of signing in says so, and takes the cookie away
 	}
 	user, seats, err := v.authority.Seats(v.r.Context(), session.User)
 	if isUnavailable(err) {

@@ -147,62 +147,20 @@ func pathOf(text string) string {
 
 // Class is how the answer looks.
 func (a *whyAnswer) Class() string {
-	switch a.Decision.Reason {
-	case ostiary.OK:
+	switch {
+	case a.LetIn():
 		return "good"
-	case ostiary.PendingApp:
+	case a.Decision.Reason.Waits():
 		return "wait"
 	}
 	return "bad"
 }
 
-// Verdict is the answer in a line, behind the name of the application.
-func (a *whyAnswer) Verdict() string {
-	switch a.Decision.Reason {
-	case ostiary.OK:
-		return "would be let through, as " + a.Role.Label()
-	case ostiary.PendingApp:
-		return "would wait for a decision"
-	}
-	return "would be refused"
-}
-
 // LetIn says that the request gets through.
-func (a *whyAnswer) LetIn() bool { return a.Decision.Reason == ostiary.OK }
+func (a *whyAnswer) LetIn() bool { return a.Decision.Reason.LetsIn() }
 
 // KeptOut says that it is the application that is kept out, so that to allow it would help.
-func (a *whyAnswer) KeptOut() bool {
-	return a.Decision.Reason == ostiary.PendingApp || a.Decision.Reason == ostiary.DeniedApp
-}
+func (a *whyAnswer) KeptOut() bool { return a.Decision.Reason.KeepsAppOut() }
 
 // Decided says that a person denied it, so that to deny it changes nothing.
 func (a *whyAnswer) Decided() bool { return a.Row != nil && !a.Row.Waits() }
-
-// Next is what to do about it.
-func (a *whyAnswer) Next() string {
-	switch a.Decision.Reason {
-	case ostiary.PendingApp, ostiary.DeniedApp:
-		if a.Card.Offers.Decide {
-			return "If you know the application, allow it: its next request is let through."
-		}
-		return "You cannot decide about this application. An admin of the account can."
-	case ostiary.LowRole:
-		if a.Card.Limited() {
-			return "The role of the token’s owner limits it. With a higher role the owner’s tokens can do more " +
-				"at once; an admin changes it on the Team page."
-		}
-		return "The token needs a higher privilege. Whoever may change the token sets it on the token’s page."
-	case ostiary.BadToken:
-		switch {
-		case !a.Card.Live():
-			return "A retired token never works again. Make a new one, and give it to the application."
-		case a.Card.Ownerless():
-			return "It works again once its owner can sign in and is a member. " +
-				"An admin can also promote it to an account token."
-		}
-		return "Its time is over. Make a new token, and give it to the application."
-	case ostiary.WrongNetwork:
-		return "The request has to come from an address on the token’s list of networks."
-	}
-	return ""
-}
