@@ -130,8 +130,9 @@ func once(h http.Header, name string) (string, bool) {
 	return values[0], true
 }
 
-// unavailable is the answer where the door could not be asked: our own trouble, never the caller's.
-func (c *Client) unavailable(err error) Answer {
+// Unavailable is the answer where the door could not be asked: 503, for our own trouble is never the
+// caller's. A program gives it for a request that it cannot put to Check.
+func (c *Client) Unavailable(err error) Answer {
 	a := c.refusal(http.StatusServiceUnavailable, "Unavailable", "temporarily unavailable",
 		"This says nothing about the token or the application. "+
 			"Send the request again after the time in Retry-After.")

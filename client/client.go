@@ -128,10 +128,10 @@ func headerNames(names []string) ([]string, error) {
 		names = defaultHeaders()
 	}
 	var canonical []string
-	for _, name := range names {
-		name = http.CanonicalHeaderKey(name)
-		if plain := spelt(name); name == "" || !strings.EqualFold(plain, name) || ours(plain) || framing(name) {
-			return nil, fmt.Errorf("header %q cannot carry a part of a credential", name)
+	for _, given := range names {
+		name := http.CanonicalHeaderKey(given)
+		if given == "" || spelt(given) != given || ours(given) || framing(name) {
+			return nil, fmt.Errorf("header %q cannot carry a part of a credential", given)
 		}
 		canonical = append(canonical, name)
 	}
@@ -167,7 +167,7 @@ type Request struct {
 // is a refusal with 503, and its Err says why.
 func (c *Client) Check(ctx context.Context, r Request) Answer {
 	if r.Method == "" || r.URI == "" {
-		return c.unavailable(errors.New("the request has no method or no URI to ask about"))
+		return c.Unavailable(errors.New("the request has no method or no URI to ask about"))
 	}
 	ctx, stop := context.WithTimeout(ctx, c.timeout)
 	defer stop()
@@ -177,12 +177,12 @@ func (c *Client) Check(ctx context.Context, r Request) Answer {
 	}).WithContext(ctx)
 	res, err := c.transport.RoundTrip(ask)
 	if err != nil {
-		return c.unavailable(unasked(err))
+		return c.Unavailable(unasked(err))
 	}
 	defer res.Body.Close()
 	a, err := read(res)
 	if err != nil {
-		return c.unavailable(err)
+		return c.Unavailable(err)
 	}
 	return a
 }
