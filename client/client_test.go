@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -62,8 +63,8 @@ func TestCheckSaysWhatTheDoorSays(t *testing.T) {
 			continue
 		}
 		var body map[string]any
-		if err := json.Unmarshal(a.Body, &body); err != nil || body["code"] != a.Code || body["message"] != a.Message ||
-			body["explanation"] != a.Explanation || body["tag"] != a.Tag || a.Tag == "" || a.Message == "" {
+		if err := json.Unmarshal(a.Body, &body); err != nil ||
+			body["code"] != a.Code || body["message"] != a.Message || body["explanation"] != a.Explanation || body["tag"] != a.Tag || a.Tag == "" || a.Message == "" {
 			t.Errorf("%s: the body is %s (%v), and the answer %+v", c2.name, a.Body, err, a)
 		}
 		if a.Identity != (client.Identity{Revision: a.Revision}) {
@@ -188,7 +189,8 @@ func TestOnlyTheCredentialIsSentToTheDoor(t *testing.T) {
 		"X-Circonus-Auth-Token": {"3"}, "X-Circonus-App-Name": {"4"}, "X-App-Name": {"5"},
 		"User-Agent": {"curl/8"}, "X-Ostiary-Min-Revision": {"3"},
 		"X-Original-Method": {"POST"}, "X-Original-Uri": {"/a%20b?q=1;2"}, "X-Forwarded-For": {"192.0.2.7"},
-		"Host": {strings.TrimSuffix(strings.TrimPrefix(door, "http://"), "/auth")}, "Asked": {"GET /auth?need=Admin"},
+		"Host":  {strings.TrimSuffix(strings.TrimPrefix(door, "http://"), "/auth")},
+		"Asked": {"GET /auth?need=Admin"},
 	}
 	if diff := cmp.Diff(want, <-seen); diff != "" {
 		t.Errorf("want-, got+\n%s", diff)
@@ -236,7 +238,9 @@ func TestClientTakesOnlyWhatItCanHold(t *testing.T) {
 			t.Errorf("%+v: %v, want an error without the password", o, err)
 		}
 	}
-	c, err := client.New(client.Options{URL: "https://door.example.com/auth", Headers: []string{"x-key", "x-client"}})
+	c, err := client.New(client.Options{
+		URL: "https://door.example.com/auth", Headers: []string{"x-key", "x-client"},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -296,5 +300,14 @@ func TestQuestionEndsWithItsCaller(t *testing.T) {
 	a := c.Check(ctx, client.Request{Method: "GET", URI: "/"})
 	if took := time.Since(began); a.Status != 503 || took > 5*time.Second {
 		t.Errorf("%d after %s", a.Status, took)
+	}
+	if !errors.Is(a.Err, context.DeadlineExceeded) {
+		t.Errorf("its time ran out, and the reason is %v", a.Err)
+	}
+	gone, leave := context.WithCancel(t.Context())
+	time.AfterFunc(20*time.Millisecond, leave)
+	a = c.Check(gone, client.Request{Method: "GET", URI: "/"})
+	if a.OK() || !errors.Is(a.Err, context.Canceled) {
+		t.Errorf("the caller left, and the reason is %v", a.Err)
 	}
 }

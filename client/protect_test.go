@@ -23,7 +23,8 @@ func TestHandlerSeesTheIdentityAndNoCredential(t *testing.T) {
 	behind, address := protected(t, s.AuthURL)
 	secret := s.Alice.Token.Secret.Reveal()
 	got := raw(t, address, "POST /a/%2e/b?q=1;2 HTTP/1.1",
-		"X-Circonus-Auth-Token: "+secret, "X-Circonus-App-Name: script", "X-Circonus-Account-ID: "+s.Account.String(),
+		"X-Circonus-Auth-Token: "+secret, "X-Circonus-App-Name: script",
+		"X-Circonus-Account-ID: "+s.Account.String(),
 		"X_Auth_Token: "+secret, "X.App.Name: script", "Authorization: Bearer "+secret,
 		"X-Ostiary-User: root", "x-ostiary-role: Admin", "X_Ostiary_User: root", "X.Ostiary.User: root",
 		"x-OSTIARY_else: 1", "X-Ostiary-Min-Revision: 1", "X-Ostiaryan: kept", "Accept: text/html",
@@ -49,6 +50,38 @@ func TestHandlerSeesTheIdentityAndNoCredential(t *testing.T) {
 	}
 	if diff := cmp.Diff(left, behind.last.Header); diff != "" {
 		t.Errorf("the headers, want-, got+\n%s", diff)
+	}
+}
+
+// What is decided about is what was sent, and what the handler gets.
+func TestQuestionIsTheRequestAsItWasSent(t *testing.T) {
+	t.Parallel()
+	asked := make(chan string, 1)
+	from := make(chan []string, 1)
+	behind, address := protected(t, serveAnswer(t, func(w http.ResponseWriter, r *http.Request) {
+		asked <- r.Header.Get("X-Original-Method") + " " + r.Header.Get("X-Original-Uri")
+		from <- r.Header["X-Forwarded-For"]
+		identity("")(w, r)
+	}))
+	for _, line := range []string{
+		"GET /", "PURGE /a/../b/./c", "GET //a//b", "GET /a/%2e%2E/%2fb%5c?x=/../;y=%20&z", "DELETE /?",
+		"PUT /a;b\\c?q=?", "GET /%61dmin/\xc3\xa9", "POST //user@evil.example/x?http://y",
+	} {
+		got := raw(t, address, line+" HTTP/1.1", "X-Forwarded-For: 203.0.113.9")
+		if !strings.HasPrefix(got, "HTTP/1.1 200") {
+			t.Errorf("%s: %s", line, got)
+		}
+		if got := <-asked; got != line {
+			t.Errorf("the door is asked about %q, want %q", got, line)
+		}
+		if diff := cmp.Diff([]string{"203.0.113.9", "127.0.0.1"}, <-from); diff != "" {
+			t.Errorf("where it comes from: %s", diff)
+		}
+		behind.mu.Lock()
+		if got := behind.last.Method + " " + behind.last.RequestURI; got != line {
+			t.Errorf("the handler gets %q, want %q", got, line)
+		}
+		behind.mu.Unlock()
 	}
 }
 
@@ -173,8 +206,9 @@ func TestProgramsLogSaysWhyAndNoSecret(t *testing.T) {
 	if err := json.Unmarshal(log.Bytes(), &line); err != nil {
 		t.Fatalf("%v in %q", err, log.String())
 	}
-	if line.Tag == "" || line.Tag != w.Header().Get("X-Ostiary-Tag") || line.Error == "" || line.Level != "WARN" {
-		t.Errorf("the line is %s, and the answer's tag %s", log.String(), w.Header().Get("X-Ostiary-Tag"))
+	tag := w.Header().Get("X-Ostiary-Tag")
+	if line.Tag == "" || line.Tag != tag || line.Error == "" || line.Level != "WARN" {
+		t.Errorf("the line is %s, and the answer's tag %s", log.String(), tag)
 	}
 	if strings.Contains(log.String(), secret) {
 		t.Errorf("the secret is in %s", log.String())

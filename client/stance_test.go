@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -102,6 +103,16 @@ func refuse(status int, code, body string) http.HandlerFunc {
 	}
 }
 
+// otherwise is the door's 200 under another status.
+func otherwise(status int) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		whole := httptest.NewRecorder()
+		identity("")(whole, r)
+		maps.Copy(w.Header(), whole.Header())
+		w.WriteHeader(status)
+	}
+}
+
 func redirect(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/auth" {
 		http.Redirect(w, r, "/elsewhere", http.StatusFound)
@@ -156,6 +167,9 @@ func TestNothingIsLetThroughByWhatIsNoDoor(t *testing.T) {
 		"an upgrade": serveBytes(t,
 			"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"),
 		"a redirect to a 200":   serveAnswer(t, redirect),
+		"a 302 and an identity": serveAnswer(t, otherwise(302)),
+		"a 204 and an identity": serveAnswer(t, otherwise(204)),
+		"a 503 and an identity": serveAnswer(t, otherwise(503)),
 		"200 and nothing else":  serveAnswer(t, refuse(200, "", "")),
 		"204":                   serveAnswer(t, refuse(204, "", "")),
 		"404":                   serveAnswer(t, refuse(404, "NotFound", `{"code":"NotFound","status":404}`)),
@@ -176,7 +190,8 @@ func TestNothingIsLetThroughByWhatIsNoDoor(t *testing.T) {
 		}),
 	}
 	for name, values := range map[string][]string{
-		"X-Ostiary-Account": {"%zz"}, "X-Ostiary-Account-Id": {"0"}, "X-Ostiary-User": {"%C3"}, "X-Ostiary-Role": {"Owner"},
+		"X-Ostiary-Account": {"%zz"}, "X-Ostiary-Account-Id": {"0"}, "X-Ostiary-User": {"%C3"},
+		"X-Ostiary-Role":     {"Owner"},
 		"X-Ostiary-Token-Id": {"-1"}, "X-Ostiary-App": {"a,b"}, "X-Ostiary-Revision": {"x"},
 	} {
 		doors["200 without "+name] = serveAnswer(t, identity(name))
@@ -229,8 +244,9 @@ func TestDoorThatComesBackIsAskedAgain(t *testing.T) {
 	t.Parallel()
 	s := ostiarytest.Start(t)
 	behind, address := protected(t, s.AuthURL)
+	secret := "X-Auth-Token: " + s.Alice.Token.Secret.Reveal()
 	send := func() string {
-		return raw(t, address, "GET / HTTP/1.1", "X-Auth-Token: "+s.Alice.Token.Secret.Reveal(), "X-App-Name: x")[:12]
+		return raw(t, address, "GET / HTTP/1.1", secret, "X-App-Name: x")[:12]
 	}
 	for round := range 3 {
 		if got := send(); got != "HTTP/1.1 200" {

@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -174,6 +176,37 @@ func TestQuestionThatIsUnclearIsAnswered503(t *testing.T) {
 		if got.status != 503 || !slices.Equal(code, []string{"Unavailable"}) || got.header["retry-after"] == nil {
 			t.Errorf("%s: %d %v", name, got.status, got.header)
 		}
+	}
+}
+
+func TestDoorIsToldWhereTheRequestComesFrom(t *testing.T) {
+	t.Parallel()
+	seen := make(chan []string, 1)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		about := r.Header.Get("X-Original-Method") + " " + r.Header.Get("X-Original-Uri")
+		seen <- append(r.Header["X-Forwarded-For"], about)
+		w.WriteHeader(500)
+	}))
+	t.Cleanup(s.Close)
+	_, ask := startDoor(t, s.URL+"/auth")
+	const about = "DELETE /a/%2e/b?x=;y"
+	for name, want := range map[string][]string{
+		"192.0.2.7":    {"203.0.113.9, 192.0.2.7", "192.0.2.7", about},
+		"2001:db8::7":  {"203.0.113.9, 192.0.2.7", "2001:db8::7", about},
+		"@a.unix.sock": {"203.0.113.9, 192.0.2.7", "::", about},
+	} {
+		r := asking(joined, "DELETE", "/a/%2e/b?x=;y", "X-Forwarded-For: 203.0.113.9, 192.0.2.7")
+		r.Attributes.Source.Address.GetSocketAddress().Address = name
+		sent(t, ask, r)
+		if got := <-seen; !slices.Equal(got, want) {
+			t.Errorf("%s: the door is told %q, want %q", name, got, want)
+		}
+	}
+	r := asking(joined, "DELETE", "/a/%2e/b?x=;y")
+	r.Attributes.Source = nil
+	sent(t, ask, r)
+	if got := <-seen; !slices.Equal(got, []string{"::", about}) {
+		t.Errorf("without a source: the door is told %q", got)
 	}
 }
 

@@ -104,7 +104,8 @@ func set(t *testing.T, h lines, options []*core.HeaderValueOption) {
 	t.Helper()
 	for _, o := range options {
 		name := o.GetHeader().GetKey()
-		if o.GetAppendAction() != core.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD || name != strings.ToLower(name) {
+		if o.GetAppendAction() != core.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD ||
+			name != strings.ToLower(name) {
 			t.Errorf("%s does not overwrite what is there", name)
 		}
 		h[name] = []string{o.GetHeader().GetValue()}

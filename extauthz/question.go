@@ -14,14 +14,11 @@ import (
 	"ostiary/client"
 )
 
-// question finds out what Envoy asks about. Whatever is missing, or said twice and not the same, is an
-// error: a door does not guess.
+// question finds out what Envoy asks about. What is said twice and not the same is an error: a door
+// does not guess. Where method or path is missing, the client does not ask.
 func question(r *auth.CheckRequest) (client.Request, error) {
 	asked := r.GetAttributes().GetRequest().GetHttp()
 	q := client.Request{Method: asked.GetMethod(), URI: asked.GetPath()}
-	if q.Method == "" || q.URI == "" {
-		return q, errors.New("the method or the path that is asked about is missing")
-	}
 	var err error
 	if q.Header, err = headers(asked); err != nil {
 		return q, err

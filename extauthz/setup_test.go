@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -163,9 +164,42 @@ func connect(t *testing.T, address string) *grpc.ClientConn {
 	return conn
 }
 
+// freeze stops the program in its tracks, and waits until every thread of it stands.
+func (p *process) freeze() {
+	p.t.Helper()
+	p.cmd.Process.Signal(syscall.SIGSTOP)
+	for range 200 {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", p.cmd.Process.Pid))
+		if err != nil || len(threads) == 0 {
+			p.t.Skip("this system does not say whether a program stands")
+		}
+		moves := slices.ContainsFunc(threads, func(file string) bool {
+			stat, err := os.ReadFile(file)
+			return err == nil && !strings.Contains(string(stat), ") T ")
+		})
+		if !moves {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	p.t.Fatal("the program does not stop")
+}
+
+// end sends a signal, and gives the exit code.
 func (p *process) end(signal syscall.Signal) int {
 	p.t.Helper()
 	p.cmd.Process.Signal(signal)
+	return p.ended()
+}
+
+// ended waits until the program ends, and gives its exit code.
+func (p *process) ended() int {
+	p.t.Helper()
+	late := time.AfterFunc(20*time.Second, func() {
+		p.t.Error("the program does not end")
+		p.cmd.Process.Kill()
+	})
+	defer late.Stop()
 	p.cmd.Wait()
 	return p.cmd.ProcessState.ExitCode()
 }
@@ -179,11 +213,18 @@ func answering(t *testing.T, text string) string {
 	}
 	t.Cleanup(func() { l.Close() })
 	go func() {
+		var silent []net.Conn
+		defer func() {
+			for _, c := range silent {
+				c.Close()
+			}
+		}()
 		for {
 			c, err := l.Accept()
 			if err != nil {
 				return
 			}
+			silent = append(silent, c)
 			if text != "" {
 				c.Read(make([]byte, 64<<10))
 				c.Write([]byte(text))

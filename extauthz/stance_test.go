@@ -37,7 +37,7 @@ func TestNothingIsLetThroughWithoutTheAuthority(t *testing.T) {
 		}
 	}
 	want("at first", 200)
-	a.cmd.Process.Signal(syscall.SIGSTOP)
+	a.freeze()
 	want("frozen", 503)
 	a.cmd.Process.Signal(syscall.SIGCONT)
 	want("thawed", 200)
@@ -131,6 +131,7 @@ func TestStopFinishesWhatWasAsked(t *testing.T) {
 		}
 	}
 	var asked sync.WaitGroup
+	began := time.Now()
 	asked.Go(func() {
 		if got := sent(t, ask, asking(joined, "GET", "/", "X-Auth-Token: x")); got.status != 503 {
 			t.Errorf("%d %s, want 503", got.status, got.body)
@@ -141,6 +142,9 @@ func TestStopFinishesWhatWasAsked(t *testing.T) {
 		t.Errorf("exit %d\n%s", code, door.text())
 	}
 	asked.Wait()
+	if took := time.Since(began); took < time.Second {
+		t.Errorf("the door that does not answer was waited for %s", took)
+	}
 	ctx, stop := context.WithTimeout(t.Context(), time.Second)
 	defer stop()
 	if res, err := ask.Check(ctx, asking(joined, "GET", "/")); err == nil {
@@ -168,8 +172,7 @@ func TestListensAtASocketAndMovesNobodyAside(t *testing.T) {
 		t.Errorf("%d, want 503", got.status)
 	}
 	second := start()
-	second.cmd.Wait()
-	if code := second.cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(second.text(), "another program") {
+	if code := second.ended(); code != 1 || !strings.Contains(second.text(), "another program") {
 		t.Errorf("a second program at the socket: exit %d\n%s", code, second.text())
 	}
 	first.end(syscall.SIGKILL)
@@ -180,10 +183,9 @@ func TestListensAtASocketAndMovesNobodyAside(t *testing.T) {
 		t.Fatal(err)
 	}
 	fourth := start()
-	fourth.cmd.Wait()
-	text, err := os.ReadFile(socket)
-	if fourth.cmd.ProcessState.ExitCode() != 1 || string(text) != "a file" {
-		t.Errorf("a file in the way: exit %d, and it is %q (%v)", fourth.cmd.ProcessState.ExitCode(), text, err)
+	code := fourth.ended()
+	if text, err := os.ReadFile(socket); code != 1 || string(text) != "a file" {
+		t.Errorf("a file in the way: exit %d, and it is %q (%v)", code, text, err)
 	}
 }
 
