@@ -33,6 +33,7 @@ test: ## everything that CI runs; installs what it needs
 	go test -count=1 -timeout 20m ./... # e2e and docs build the program, which the test cache does not see
 	scripts/race
 	scripts/interop
+	scripts/extauthz
 	scripts/browser
 
 run: ## start the demo: nothing is kept, nothing is needed
