@@ -49,8 +49,9 @@ bench: ## measure, as ratios in one run
 fuzz: ## each fuzz target for FUZZTIME (10s)
 	scripts/fuzz $(FUZZTIME)
 
-mutants: ## break each rule by hand and see a page change
+mutants: ## break each rule and each door by hand, and see a page or the suite notice
 	scripts/mutants
+	scripts/door-mutants
 
 release: ## static programs for Linux, into dist/
 	scripts/release

@@ -1,7 +1,11 @@
 package interop_test
 
 import (
+	"bytes"
+	"context"
+	"encoding/json"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -54,6 +58,43 @@ func (a *authority) start() {
 		a.t.Fatal(err)
 	}
 	waitFor(a.t, a.listen)
+}
+
+// run runs a command of the operator's.
+func (a *authority) run(args ...string) {
+	a.t.Helper()
+	if out, err := exec.Command(program, append(args, "--data", a.Data)...).CombinedOutput(); err != nil {
+		a.t.Fatalf("ostiary %v: %v\n%s", args, err, out)
+	}
+}
+
+// operate calls the API as the operator, over the management socket.
+func (a *authority) operate(method, path string, object any) (answer map[string]any) {
+	a.t.Helper()
+	body, err := json.Marshal(object)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	req, err := http.NewRequest(method, "http://ostiary"+path, bytes.NewReader(body))
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	req.Header.Set("X-Circonus-Account-ID", "1")
+	client := &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(a.Data, "ostiary.sock"))
+		},
+	}}
+	res, err := client.Do(req)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil || res.StatusCode != http.StatusOK {
+		a.t.Fatalf("%s %s: %d %v %v", method, path, res.StatusCode, answer, err)
+	}
+	return answer
 }
 
 // kill ends the server, also where it is frozen.

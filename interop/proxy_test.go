@@ -43,6 +43,13 @@ func (u *upstream) taken() (method, uri string, h http.Header) {
 	return method, uri, h
 }
 
+// last are the headers of the last request.
+func (u *upstream) last() http.Header {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.header
+}
+
 // A proxy is one of deploy/, run as it stands but for its addresses.
 type proxy struct {
 	program, config string

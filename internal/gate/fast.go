@@ -80,7 +80,7 @@ func (f *Fast) serve(ctx *fasthttp.RequestCtx) {
 		malformed(ctx, nil)
 		return
 	}
-	j.method, j.target = method(ctx.Request.Header.Method()), string(ctx.Request.Header.RequestURI())
+	j.method, j.target = usual(ctx.Request.Header.Method()), usual(ctx.Request.Header.RequestURI())
 	j.job.header = j.header
 	j.peer, j.trusted = f.peer(ctx.RemoteAddr())
 	f.judge(context.Background(), &j.job, f.question)
@@ -143,19 +143,15 @@ func malformed(ctx *fasthttp.RequestCtx, _ error) {
 	ctx.SetConnectionClose()
 }
 
-// method gives methods that everybody uses without a text of their own.
-func method(b []byte) string {
+// usual gives what nearly every request says without a text of its own.
+func usual(b []byte) string {
 	switch string(b) {
+	case door:
+		return door
 	case "GET":
 		return "GET"
 	case "POST":
 		return "POST"
-	case "PUT":
-		return "PUT"
-	case "DELETE":
-		return "DELETE"
-	case "HEAD":
-		return "HEAD"
 	}
 	return string(b)
 }
