@@ -16,7 +16,9 @@ local refusal = {
 
 local identity = { "account", "account-id", "user", "role", "token-id", "app", "revision" }
 
-local reasons = { [401] = "Unauthorized", [403] = "Forbidden", [429] = "Too Many Requests", [503] = "Service Unavailable" }
+local reasons = {
+	[401] = "Unauthorized", [403] = "Forbidden", [429] = "Too Many Requests", [503] = "Service Unavailable",
+}
 
 -- The one value of a header, or nil.
 local function one(headers, name)

@@ -246,7 +246,12 @@ func TestHeaderSaysWhatTheBodySays(t *testing.T) {
 	table := answer.New(answer.Settings{Server: "zoë", PublicURL: "https://h"})
 	a := table.Decision(&ostiary.Decision{Reason: ostiary.PendingApp, AppName: hostile, App: 3})
 	s := send(t, func(w http.ResponseWriter) { table.WriteForProxy(w, a, "tag-1") })
-	header := s.Header.Get("X-Ostiary-Refusal")
+	rendered := http.Header{}
+	table.RenderForProxy(rendered, a, "tag-1")
+	header := rendered.Get("X-Ostiary-Refusal")
+	if sent := s.Header.Get("X-Ostiary-Refusal"); sent != header {
+		t.Errorf("sent is %q, and set %q", sent, header)
+	}
 	unsafe := strings.ContainsFunc(header, func(r rune) bool { return r < ' ' || r > '~' })
 	if unsafe || s.Header.Get("Set-Cookie") != "" {
 		t.Errorf("the header is %q, want printable ASCII", header)
