@@ -87,6 +87,11 @@ func (f *field) set() (err error) {
 	if err != nil {
 		return err
 	}
+	floor, err := f.bare("no HTTP")
+	if err != nil {
+		return err
+	}
+	f.add(&contestant{name: floorName, url: floor.url + "/", asks: true, of: []*server{floor}})
 	f.add(&contestant{name: bareName, url: plain.url + "/", asks: true, of: []*server{plain}})
 	f.add(&contestant{name: "bare net/http, 200 with 8 headers", url: plain.url + "/headers", asks: true, of: []*server{plain}})
 	f.add(&contestant{name: "bare fasthttp, 200 with 8 headers", url: lean.url + "/headers", asks: true, of: []*server{lean}})
@@ -177,6 +182,9 @@ func bare(library string) error {
 	}
 	fmt.Println("http://" + l.Addr().String())
 	headers := eight()
+	if library == "no HTTP" {
+		return readAndWrite(l, headers)
+	}
 	if library == "fasthttp" {
 		return (&fasthttp.Server{NoDefaultServerHeader: true, NoDefaultContentType: true, Handler: func(ctx *fasthttp.RequestCtx) {
 			if string(ctx.Request.Header.RequestURI()) != "/headers" {
@@ -196,6 +204,32 @@ func bare(library string) error {
 		maps.Copy(w.Header(), headers)
 		w.WriteHeader(http.StatusOK)
 	}))
+}
+
+// readAndWrite answers whatever comes with the same bytes: the least that a goroutine a connection costs.
+func readAndWrite(l net.Listener, headers map[string][]string) error {
+	answer := "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n"
+	for name, values := range headers {
+		answer += name + ": " + values[0] + "\r\n"
+	}
+	answer += "\r\n"
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return err
+		}
+		go func() {
+			defer c.Close()
+			for room := make([]byte, 4<<10); ; {
+				if _, err := c.Read(room); err != nil {
+					return
+				}
+				if _, err := c.Write([]byte(answer)); err != nil {
+					return
+				}
+			}
+		}()
+	}
 }
 
 // run lets everybody answer in turns. The first round is for warming up.

@@ -14,6 +14,7 @@ import (
 
 // Names of contestants that others are compared with.
 const (
+	floorName  = "a read and a write, no HTTP"
 	bareName   = "bare net/http, 204"
 	authName   = "/auth"
 	fastName   = "fast door"
