@@ -1,7 +1,6 @@
 package gate_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -60,8 +59,9 @@ func (a *api) taken() []received {
 // A front is the proxy on a real server, with an API behind it.
 type front struct {
 	*site
-	api  *api
-	addr string
+	proxy *gate.Proxy
+	api   *api
+	addr  string
 }
 
 func openProxy(t testing.TB, handle http.HandlerFunc, rules ...ostiary.Rule) *front {
@@ -92,7 +92,7 @@ func frontOf(t testing.TB, upstream string, rules ...ostiary.Rule) *front {
 	var serving sync.WaitGroup
 	serving.Go(func() { proxy.Serve(l) })
 	t.Cleanup(func() { proxy.Close(); serving.Wait() })
-	f.addr = l.Addr().String()
+	f.proxy, f.addr = proxy, l.Addr().String()
 	return f
 }
 
@@ -407,82 +407,6 @@ func TestAPILearnsThatItsCallerHasGone(t *testing.T) {
 	case <-ended:
 	case <-time.After(5 * time.Second):
 		t.Error("the API works on for nobody")
-	}
-}
-
-// events is an API that streams one event after the other.
-func events(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "text/event-stream")
-	for n := 0; r.Context().Err() == nil; n++ {
-		fmt.Fprintf(w, "data: %d\n\n", n)
-		http.NewResponseController(w).Flush()
-		time.Sleep(20 * time.Millisecond)
-	}
-}
-
-func TestStreamEndsWithinASecondWhenItsDecisionTurns(t *testing.T) {
-	f := openProxy(t, events)
-	res := f.do(t, "GET", "/events", nil)
-	defer res.Body.Close()
-	lines := bufio.NewReader(res.Body)
-	for range 10 {
-		if _, err := lines.ReadString('\n'); err != nil {
-			t.Fatalf("the stream does not come as it is made: %v", err)
-		}
-	}
-	f.mu.Lock()
-	f.apps["app"] = ostiary.Denied
-	f.mu.Unlock()
-	denied := time.Now()
-	if _, err := io.Copy(io.Discard, lines); err == nil {
-		t.Error("the stream ends as if it were whole")
-	}
-	if took := time.Since(denied); took > time.Second {
-		t.Errorf("it went on for %v", took)
-	}
-	if e := f.log.last(); e.Answer.Code != "Forbidden.BadApp" || e.Door != "proxy" {
-		t.Errorf("the log was told %+v", e.Answer)
-	}
-}
-
-func TestWebSocketIsPassedOnAndEndsWhenItsDecisionTurns(t *testing.T) {
-	f := openProxy(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Upgrade") != "websocket" || r.Header.Get("X-Ostiary-User") != "alice@example.com" {
-			w.WriteHeader(http.StatusBadRequest)
-			return
-		}
-		w.Header().Set("Connection", "Upgrade")
-		w.Header().Set("Upgrade", "websocket")
-		w.WriteHeader(http.StatusSwitchingProtocols)
-		conn, both, _ := http.NewResponseController(w).Hijack()
-		defer conn.Close()
-		io.Copy(conn, both)
-	})
-	conn, err := net.Dial("tcp", f.addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(10 * time.Second))
-	text := through("GET /ws", "Upgrade: websocket", "Sec-WebSocket-Key: x")
-	io.WriteString(conn, strings.Replace(text, "Connection: close", "Connection: Upgrade", 1))
-	r := bufio.NewReader(conn)
-	res, err := http.ReadResponse(r, nil)
-	if err != nil || res.StatusCode != http.StatusSwitchingProtocols {
-		t.Fatalf("got %v %v", res, err)
-	}
-	for _, word := range []string{"hello\n", "again\n"} {
-		io.WriteString(conn, word)
-		if got, err := r.ReadString('\n'); got != word {
-			t.Fatalf("got %q %v, want %q", got, err, word)
-		}
-	}
-	f.mu.Lock()
-	f.apps["app"] = ostiary.Denied
-	f.mu.Unlock()
-	denied := time.Now()
-	if rest, err := io.ReadAll(r); time.Since(denied) > time.Second {
-		t.Errorf("it went on for %v (%q, %v)", time.Since(denied), rest, err)
 	}
 }
 

@@ -1,12 +1,14 @@
 package serve
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"io"
 	"log/slog"
 	"math/big"
 	"net"
@@ -69,6 +71,52 @@ func TestTLSIsSpokenWithTheFilesOfTheSettings(t *testing.T) {
 	res.Body.Close()
 	if !strings.HasPrefix(r.listeners.URL(), "https://") || res.StatusCode != 200 {
 		t.Errorf("%s: %d", r.listeners.URL(), res.StatusCode)
+	}
+}
+
+// A door at an address of its own speaks TLS with the same certificate, and HTTP/2 to who can.
+func TestProxySpeaksTLSAndHTTP2(t *testing.T) {
+	t.Parallel()
+	cert, key := writeCertificate(t, t.TempDir(), 1)
+	l, err := Listen(Addresses{Main: "127.0.0.1:0", Proxy: "127.0.0.1:0", Data: shortDir(t), TLS: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, r.Proto)
+	})}
+	nobody := http.NotFoundHandler()
+	s, err := New(l, Options{
+		Gate: nobody, API: nobody, Operator: nobody, Proxy: proxy, State: func() State { return State{} },
+		Metrics: NewMetrics("test"), TLSCert: cert, TLSKey: key, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	t.Cleanup(func() {
+		if err := s.Shutdown(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	text, err := os.ReadFile(cert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(text)
+	for proto, want := range map[bool]string{true: "HTTP/2.0", false: "HTTP/1.1"} {
+		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: proto}
+		res, err := (&http.Client{Transport: transport}).Get(l.ProxyURL() + "/x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, _ := io.ReadAll(res.Body)
+		res.Body.Close()
+		transport.CloseIdleConnections()
+		if string(got) != want || !strings.HasPrefix(l.ProxyURL(), "https://") {
+			t.Errorf("%s is answered in %s, want %s", l.ProxyURL(), got, want)
+		}
 	}
 }
 

@@ -67,6 +67,39 @@ func TestSlowCallersAreCutOff(t *testing.T) {
 	}
 }
 
+// Where an answer is passed on for as long as it takes, each part of it must be read in time.
+func TestCallerWhoDoesNotReadOnIsCutOff(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := keepDeadlines(l)
+	kept.slowest = 300 * time.Millisecond
+	wrote := make(chan error, 1)
+	s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for {
+			if _, err := w.Write(make([]byte, 1<<16)); err != nil {
+				wrote <- err
+				return
+			}
+		}
+	})}
+	go s.Serve(kept)
+	t.Cleanup(func() { s.Close() })
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	select {
+	case <-wrote:
+	case <-time.After(5 * time.Second):
+		t.Error("after five seconds the answer is still being written")
+	}
+}
+
 func TestConnectionIsUsedAgainAndAgain(t *testing.T) {
 	t.Parallel()
 	c, err := net.Dial("tcp", hasty(t))
