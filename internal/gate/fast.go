@@ -37,7 +37,6 @@ func NewFast(g *Gate, log *slog.Logger) *Fast {
 	f.server = fasthttp.Server{
 		Handler:            f.serve,
 		ErrorHandler:       malformed,
-		ContinueHandler:    func(*fasthttp.RequestHeader) bool { return false },
 		ReadBufferSize:     fastHead,
 		ReadTimeout:        fastTime,
 		WriteTimeout:       fastTime,

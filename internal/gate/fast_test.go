@@ -84,7 +84,6 @@ func TestFastDoorRefusesBodiesAndLongHeaders(t *testing.T) {
 	s := open(t, "loopback")
 	for name, text := range map[string]string{
 		"a body":       lines("POST /auth HTTP/1.1", "Content-Length: 5") + "abcde",
-		"continue":     lines("POST /auth HTTP/1.1", "Content-Length: 5", "Expect: 100-continue"),
 		"long headers": lines("GET /auth HTTP/1.1", "X-Long: "+strings.Repeat("x", 20<<10)),
 	} {
 		conn, err := net.Dial("tcp", s.fast)
@@ -101,6 +100,19 @@ func TestFastDoorRefusesBodiesAndLongHeaders(t *testing.T) {
 	}
 	if len(s.asked) != 0 {
 		t.Errorf("the authority was asked %d times", len(s.asked))
+	}
+}
+
+// What is announced as a body must not be taken for a question, also where its sender waits first.
+func TestBodyThatIsAnnouncedIsNoQuestion(t *testing.T) {
+	s := open(t, "loopback")
+	hidden := lines("GET /auth HTTP/1.1", "Connection: close")
+	for _, framing := range []string{fmt.Sprint("Content-Length: ", len(hidden)), "Content-Length: 1", "Transfer-Encoding: chunked"} {
+		got := send(t, "tcp", s.fast, lines("POST /auth HTTP/1.1", framing, "Expect: 100-continue")+hidden)
+		if _, rest, _ := strings.Cut(got, "HTTP/1.1 100 Continue\r\n\r\n"); strings.Count(rest, "HTTP/1.1 ") != 1 ||
+			!strings.HasPrefix(rest, "HTTP/1.1 4") || len(s.asked) != 0 {
+			t.Errorf("%s: %q, and the authority was asked %d times", framing, got, len(s.asked))
+		}
 	}
 }
 
