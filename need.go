@@ -116,3 +116,13 @@ func unclear(path string) bool {
 
 // Raise is the need of a request where a door was told to ask for a role at least: it never lowers.
 func Raise(need, atLeast Role) Role { return max(need, atLeast) }
+
+// IsMethod knows methods in capitals. Some servers read "delete" as DELETE, and rules do not.
+func IsMethod(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c != '-' && (c < 'A' || c > 'Z') {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 32
+}

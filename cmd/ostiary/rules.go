@@ -114,7 +114,7 @@ func rulesTry() *cobra.Command {
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		path, _, _ := strings.Cut(args[1], "?")
-		if !config.IsMethod(args[0]) {
+		if !ostiary.IsMethod(args[0]) {
 			return wrongUsage("%q is no method: it is in capitals, and the doors answer 503 to another", args[0])
 		}
 		if !strings.HasPrefix(path, "/") {

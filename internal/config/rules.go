@@ -103,16 +103,11 @@ func parseRule(line string) (ostiary.Rule, error) {
 	}
 	rule.Methods = strings.Split(parts[0], ",")
 	for _, m := range rule.Methods {
-		if !IsMethod(m) {
+		if !ostiary.IsMethod(m) {
 			return ostiary.Rule{}, fmt.Errorf("%q is no method: capitals, with commas between them, or *", m)
 		}
 	}
 	return rule, nil
-}
-
-// IsMethod knows methods as the doors take them: in capitals.
-func IsMethod(s string) bool {
-	return s != "" && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-") == ""
 }
 
 // checkPattern refuses a path that would not mean what it seems to. Requests' paths are decoded before

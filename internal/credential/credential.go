@@ -76,12 +76,14 @@ func headerName(name string, taken map[string]bool) (string, error) {
 	}
 	canonical := textproto.CanonicalMIMEHeaderKey(name)
 	switch canonical {
-	case "", "Authorization", "Connection", "Content-Length", "Cookie", "Host", "Transfer-Encoding",
-		"X-Forwarded-For":
+	case "", "Authorization", "Connection", "Content-Length", "Cookie", "Host", "Transfer-Encoding", "User-Agent":
 		return "", fmt.Errorf("header name %q: it cannot carry a part of a credential", name)
 	}
 	if strings.HasPrefix(canonical, "X-Ostiary-") {
 		return "", fmt.Errorf("header name %q: X-Ostiary- is for what Ostiary itself says", name)
+	}
+	if strings.HasPrefix(canonical, "X-Forwarded-") || strings.HasPrefix(canonical, "X-Original-") {
+		return "", fmt.Errorf("header name %q: it is for what a proxy says", name)
 	}
 	if taken[canonical] {
 		return "", fmt.Errorf("header name %q is given twice", name)
@@ -112,6 +114,7 @@ func (r *Reader) Strip(h http.Header) {
 	if slices.ContainsFunc(h["Authorization"], r.inAuthorization) {
 		delete(h, "Authorization")
 	}
+	delete(h, r.account)
 }
 
 // AccountHeader is the canonical name of the header that names the account.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -22,10 +23,11 @@ type direct struct {
 	address string
 	dialer  net.Dialer
 	wait    time.Duration // for an answer to begin
-	rest    http.RoundTripper
+	rest    *http.Transport
 
-	mu   sync.Mutex
-	idle []*apiConn // the one used last at the end
+	mu     sync.Mutex
+	idle   []*apiConn // the one used last at the end
+	closed bool
 }
 
 // Of the connections to the API.
@@ -57,26 +59,28 @@ func (c *apiConn) Read(into []byte) (int, error) {
 }
 
 // RoundTrip sends a request and reads the head of its answer. Where a connection turns out to be closed
-// before anything of an answer came, a request that may be repeated is sent again.
+// before anything of an answer came, a request that may be repeated is sent once more, over a new one.
 func (d *direct) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Body != nil && r.Body != http.NoBody || r.Header["Upgrade"] != nil || r.URL.Scheme != "http" {
 		return d.rest.RoundTrip(r)
 	}
-	for {
-		c, err := d.take(r.Context())
-		if err != nil {
+	c, err := d.take(r.Context(), false)
+	if err != nil {
+		return nil, err
+	}
+	res, begun, err := d.over(c, r)
+	var late net.Error
+	slow := errors.As(err, &late) && late.Timeout()
+	if err != nil && c.old && !begun && !slow && r.Context().Err() == nil && repeatable(r.Method) {
+		if c, err = d.take(r.Context(), true); err != nil {
 			return nil, err
 		}
-		old := c.old
-		res, begun, err := d.over(c, r)
-		if err == nil {
-			return res, nil
-		}
-		c.Close()
-		if begun || !old || r.Context().Err() != nil || !repeatable(r.Method) {
-			return nil, fmt.Errorf("asking the API: %w", err)
-		}
+		res, _, err = d.over(c, r)
 	}
+	if err != nil {
+		return nil, fmt.Errorf("asking the API: %w", err)
+	}
+	return res, nil
 }
 
 func repeatable(method string) bool {
@@ -89,6 +93,11 @@ func repeatable(method string) bool {
 
 // over sends a request over a connection. begun says that something of an answer came.
 func (d *direct) over(c *apiConn, r *http.Request) (res *http.Response, begun bool, err error) {
+	defer func() {
+		if err != nil {
+			c.Close()
+		}
+	}()
 	stop := context.AfterFunc(r.Context(), func() { c.Close() })
 	c.SetDeadline(time.Now().Add(d.wait))
 	c.head = maxAnswerHead
@@ -133,9 +142,9 @@ func readAnswer(c *apiConn, r *http.Request) (*http.Response, error) {
 	}
 }
 
-// take gives a connection: the one that was used last, if it is still good, or a new one.
-func (d *direct) take(ctx context.Context) (*apiConn, error) {
-	for {
+// take gives a connection: the one that was used last, if it is still good and a new one is not wanted.
+func (d *direct) take(ctx context.Context, anew bool) (*apiConn, error) {
+	for !anew {
 		d.mu.Lock()
 		n := len(d.idle)
 		if n == 0 {
@@ -160,20 +169,37 @@ func (d *direct) take(ctx context.Context) (*apiConn, error) {
 	return c, nil
 }
 
-// put keeps a connection for the next request, and closes those that nobody used for long.
+// put keeps a connection for the next request.
 func (d *direct) put(c *apiConn) {
 	c.used, c.old = time.Now(), true
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if len(d.idle) >= maxIdleConns {
+	if d.closed || len(d.idle) >= maxIdleConns {
 		c.Close()
 		return
 	}
 	d.idle = append(d.idle, c)
-	for len(d.idle) > 0 && time.Since(d.idle[0].used) >= idleConn {
-		d.idle[0].Close()
-		d.idle = d.idle[1:]
+}
+
+// prune closes connections that nobody used for long.
+func (d *direct) prune(now time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	old := 0
+	for old < len(d.idle) && now.Sub(d.idle[old].used) >= idleConn {
+		d.idle[old].Close()
+		old++
 	}
+	d.idle = slices.Delete(d.idle, 0, old)
+}
+
+// close closes what nobody uses, and from now on whatever comes back.
+func (d *direct) close() {
+	d.mu.Lock()
+	d.closed = true
+	d.mu.Unlock()
+	d.prune(time.Now().Add(idleConn))
+	d.rest.CloseIdleConnections()
 }
 
 // silent says that nothing came on an idle connection: neither its end, nor what nobody asked for.

@@ -10,6 +10,7 @@ import (
 	"net/textproto"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -115,6 +116,28 @@ func TestOnlyWhatMayBeRepeatedIsSentAgain(t *testing.T) {
 	f := frontOf(t, "http://"+s.Addr().String())
 	if r := ask(t, f.addr, "GET /x", pair(adminToken, "app")...); r.StatusCode != 502 {
 		t.Errorf("got %d %s", r.StatusCode, r.text)
+	}
+}
+
+// An API that is slow has not closed anything: it is asked once.
+func TestSlowAPIIsAskedOnce(t *testing.T) {
+	var slow atomic.Int32
+	f := openProxy(t, func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/slow" {
+			slow.Add(1)
+			<-r.Context().Done()
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	})
+	var all sync.WaitGroup
+	for range 6 { // six connections that can be used again
+		all.Go(func() { f.send(t, through("GET /quick")) })
+	}
+	all.Wait()
+	r := ask(t, f.addr, "DELETE /slow", pair(adminToken, "app")...)
+	if n := slow.Load(); n != 1 || r.StatusCode != 504 {
+		t.Errorf("%d, and the API was asked %d times", r.StatusCode, n)
 	}
 }
 

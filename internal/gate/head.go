@@ -3,6 +3,7 @@ package gate
 import (
 	"bytes"
 	"net/textproto"
+	"strings"
 
 	"ostiary/internal/credential"
 )
@@ -23,7 +24,9 @@ func newKnown(read *credential.Reader) known {
 	for _, name := range append(read.Headers(), read.AccountHeader(), "User-Agent", "X-Forwarded-For",
 		"X-Original-Method", "X-Original-Uri", "X-Forwarded-Method", "X-Forwarded-Uri", "X-Ostiary-Min-Revision") {
 		name = textproto.CanonicalMIMEHeaderKey(name)
-		k[string(bytes.ToLower([]byte(name)))] = knownHeader{name, len(k)}
+		if small := strings.ToLower(name); k[small].name == "" { // a setting may name one of the others
+			k[small] = knownHeader{name, len(k)}
+		}
 	}
 	return k
 }

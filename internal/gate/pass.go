@@ -1,16 +1,13 @@
 package gate
 
 import (
-	"errors"
-	"io"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
-	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"ostiary"
 )
@@ -47,15 +44,19 @@ func target(api *url.URL, r *http.Request) *url.URL {
 // forwarded says where the request comes from. What a caller says about that itself is believed from
 // trusted peers alone.
 func (p *Proxy) forwarded(r *httputil.ProxyRequest, trusted bool) {
-	if trusted {
-		if lines := r.In.Header["X-Forwarded-For"]; len(lines) > 0 {
-			r.Out.Header["X-Forwarded-For"] = slices.Clone(lines)
-		}
-	}
-	r.SetXForwarded()
 	if !trusted {
+		for name := range r.Out.Header {
+			if says := folded(name); strings.HasPrefix(says, "X-Forwarded-") || says == "X-Real-Ip" {
+				delete(r.Out.Header, name)
+			}
+		}
+		r.SetXForwarded()
 		return
 	}
+	if lines := r.In.Header["X-Forwarded-For"]; len(lines) > 0 {
+		r.Out.Header["X-Forwarded-For"] = slices.Clone(lines)
+	}
+	r.SetXForwarded()
 	for _, name := range []string{"X-Forwarded-Host", "X-Forwarded-Proto"} {
 		if lines := r.In.Header[name]; len(lines) == 1 {
 			r.Out.Header[name] = slices.Clone(lines)
@@ -63,66 +64,83 @@ func (p *Proxy) forwarded(r *httputil.ProxyRequest, trusted bool) {
 	}
 }
 
-// removeOurs removes every header that begins with X-Ostiary-, in any spelling that a server might
-// read as that.
-func removeOurs(h http.Header) {
+// strip removes what the API must not get, from headers and from trailers: the token, every header that
+// begins with X-Ostiary-, what some servers read as another path than the one that was decided about,
+// and in a spelling that some servers read as another what only has a meaning in its own.
+func (p *Proxy) strip(h http.Header) {
+	p.Read.Strip(h)
 	for name := range h {
-		if isOurs(name) {
+		says := folded(name)
+		if strings.HasPrefix(says, ours) || says == "X-Original-Url" || says == "X-Rewrite-Url" ||
+			says != name && p.means(says) {
 			delete(h, name)
 		}
 	}
 }
 
-func isOurs(name string) bool {
-	const ours = "x-ostiary-"
-	if len(name) < len(ours) {
-		return false
+// means says whether a header's name has a meaning for us, or for who reads where a request comes from.
+func (p *Proxy) means(name string) bool {
+	return strings.HasPrefix(name, "X-Forwarded-") || name == "X-Real-Ip" || name == p.Read.AccountHeader() ||
+		slices.Contains(p.Read.Headers(), name)
+}
+
+// ours is how headers begin that only we may send.
+const ours = "X-Ostiary-"
+
+// folded is a header's name as a lenient server may read it: with - for _ and for a dot.
+func folded(name string) string {
+	if !strings.ContainsAny(name, "_.") {
+		return name
 	}
-	for i := range len(ours) {
-		c := name[i]
-		switch {
-		case c == '_' || c == '.':
-			c = '-'
-		case 'A' <= c && c <= 'Z':
-			c |= 0x20
+	return http.CanonicalHeaderKey(strings.NewReplacer("_", "-", ".", "-").Replace(name))
+}
+
+// begun looks at the API's answer before it is passed on. An answer to a token is for its caller alone:
+// no cache on the way may keep it for others. What only we may say is said by us.
+func (p *Proxy) begun(r *http.Response) error {
+	j := of(r.Request)
+	p.open.begun(&j.stream, r)
+	h := r.Header
+	for name := range h {
+		if strings.HasPrefix(folded(name), ours) {
+			delete(h, name)
 		}
-		if c != ours[i] {
-			return false
+	}
+	h["X-Ostiary-Revision"] = []string{strconv.FormatUint(j.e.Revision, 10)}
+	h["Cache-Control"] = []string{forOneCaller(h["Cache-Control"])}
+	j.lastOn(h)
+	return nil
+}
+
+// lastOn makes an answer the last on its connection where the body of the request did not come whole:
+// what comes of it later must not be taken for a request.
+func (j *passing) lastOn(h http.Header) {
+	if j.body != nil && !j.body.hasEnded() && j.body.of.ProtoMajor == 1 {
+		h["Connection"] = []string{"close"}
+	}
+}
+
+// forOneCaller is what an API says to caches, without what it allows shared ones.
+func forOneCaller(lines []string) string {
+	if len(lines) == 0 {
+		return "no-store"
+	}
+	var keep []string
+	private := false
+	for part := range strings.SplitSeq(strings.Join(lines, ","), ",") {
+		part = strings.TrimSpace(part)
+		switch small := strings.ToLower(part); {
+		case small == "" || small == "public" || strings.HasPrefix(small, "s-maxage"):
+			continue
+		case small == "private" || small == "no-store":
+			private = true
 		}
+		keep = append(keep, part)
 	}
-	return true
-}
-
-// errSlowCaller says that a caller does not send on.
-var errSlowCaller = errors.New("the caller does not send on")
-
-// patient is a body whose next byte may take a while, but not for ever.
-type patient struct {
-	io.ReadCloser
-	control *http.ResponseController
-	idle    time.Duration
-	of      *http.Request
-	strip   func(http.Header)
-}
-
-func (b *patient) Read(into []byte) (int, error) {
-	b.control.SetReadDeadline(time.Now().Add(b.idle))
-	n, err := b.ReadCloser.Read(into)
-	switch {
-	case err == nil:
-		return n, nil
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return n, errSlowCaller
+	if !private {
+		keep = append(keep, "private")
 	}
-	// The deadline must not end the answer, which may take longer.
-	b.control.SetReadDeadline(time.Time{})
-	b.strip(b.of.Trailer)
-	return n, err
-}
-
-func (b *patient) Close() error {
-	b.control.SetReadDeadline(time.Time{})
-	return b.ReadCloser.Close()
+	return strings.Join(keep, ", ")
 }
 
 // turned tells the log that a request was broken off, and why it would be refused now.

@@ -21,9 +21,14 @@ type Proxy struct {
 	*Gate
 	set    ProxySettings
 	pass   *httputil.ReverseProxy
+	pool   *direct
 	server *http.Server
 	jobs   sync.Pool
 	open   streams
+
+	watch   sync.Once
+	watched context.Context // ends with the proxy
+	unwatch context.CancelFunc
 }
 
 // ProxySettings say where the API is, and how long anything may take.
@@ -40,9 +45,11 @@ type ProxySettings struct {
 func NewProxy(g *Gate, s ProxySettings) *Proxy {
 	p := &Proxy{Gate: g, set: s, jobs: sync.Pool{New: func() any { return new(passing) }}}
 	p.open.decide, p.open.turned = s.Still, p.turned
+	p.watched, p.unwatch = context.WithCancel(context.Background())
+	p.pool = newTransport(s.Upstream, s.Wait)
 	quiet := slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug)
 	p.pass = &httputil.ReverseProxy{
-		Rewrite: p.rewrite, Transport: newTransport(s.Upstream, s.Wait), FlushInterval: -1,
+		Rewrite: p.rewrite, Transport: p.pool, FlushInterval: -1,
 		ModifyResponse: p.begun, ErrorHandler: p.failed, ErrorLog: quiet, BufferPool: newBuffers(),
 	}
 	p.server = &http.Server{
@@ -54,7 +61,7 @@ func NewProxy(g *Gate, s ProxySettings) *Proxy {
 }
 
 // newTransport keeps as many connections to the API as are in use at a time.
-func newTransport(api *url.URL, wait time.Duration) http.RoundTripper {
+func newTransport(api *url.URL, wait time.Duration) *direct {
 	dialer := net.Dialer{Timeout: 5 * time.Second}
 	rest := &http.Transport{
 		DialContext: dialer.DialContext, TLSHandshakeTimeout: 5 * time.Second,
@@ -72,25 +79,33 @@ func newTransport(api *url.URL, wait time.Duration) http.RoundTripper {
 
 // Serve answers at a listener until Shutdown.
 func (p *Proxy) Serve(l net.Listener) error {
-	ctx, stop := context.WithCancel(context.Background())
-	defer stop()
-	go p.open.watch(ctx)
+	p.watch.Do(func() { go p.open.watch(p.watched, p.pool.prune) })
 	return p.server.Serve(l)
 }
 
 // Shutdown stops taking requests, ends streams, and waits for the requests that have begun.
-func (p *Proxy) Shutdown(ctx context.Context) error { return p.server.Shutdown(ctx) }
+func (p *Proxy) Shutdown(ctx context.Context) error {
+	defer p.close()
+	return p.server.Shutdown(ctx)
+}
 
 // Close breaks off whatever is there.
 func (p *Proxy) Close() error {
+	defer p.close()
 	p.open.endAll()
 	return p.server.Close()
+}
+
+func (p *Proxy) close() {
+	p.unwatch()
+	p.pool.close()
 }
 
 // passing is a job with what is needed while its request is passed on.
 type passing struct {
 	job
 	stream stream
+	body   *patient // nil where the caller sends none
 }
 
 type passingKey struct{}
@@ -103,6 +118,9 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	j.door, j.q.At = "proxy", time.Now()
 	defer p.done(w, j)
 
+	if hasBody(r) {
+		p.expectBody(w, r)
+	}
 	if err := proper(r); err != nil {
 		p.refuseCall(w, j, err)
 		return
@@ -120,23 +138,23 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer end(nil)
 	p.open.begin(&j.stream, j.q, end)
 	defer p.open.done(&j.stream)
-	r = r.WithContext(ctx)
-	if r.Body != nil && r.Body != http.NoBody {
-		r.Body = &patient{r.Body, http.NewResponseController(w), p.set.Idle, r, p.strip}
+	p.passOn(w, r.WithContext(ctx), j)
+}
+
+// passOn lets the API answer.
+func (p *Proxy) passOn(w http.ResponseWriter, r *http.Request, j *passing) {
+	w.Header().Del("Connection")
+	control := http.NewResponseController(w)
+	if r.ProtoMajor > 1 {
+		w = &timely{w, control, p.set.Idle}
+	}
+	if hasBody(r) {
+		control.SetReadDeadline(time.Time{})
+		j.body = &patient{body: r.Body, control: control, idle: p.set.Idle, strip: p.strip, of: r}
+		r.Body = j.body
+		defer j.body.finish()
 	}
 	p.pass.ServeHTTP(w, r)
-}
-
-// begun notes an answer that has no end of its own.
-func (p *Proxy) begun(r *http.Response) error {
-	p.open.begun(&of(r.Request).stream, r)
-	return nil
-}
-
-// strip removes what the API must not get, from headers and from trailers.
-func (p *Proxy) strip(h http.Header) {
-	p.Read.Strip(h)
-	removeOurs(h)
 }
 
 // itself is the question about a request that is here already: nobody has to be believed about it.
@@ -149,13 +167,13 @@ func (p *Proxy) itself(j *job) error {
 
 // proper refuses what could not be passed on as it was decided about.
 func proper(r *http.Request) error {
-	if r.Method == http.MethodConnect || r.Method == http.MethodTrace || !isMethod(r.Method) {
+	if r.Method == http.MethodConnect || r.Method == http.MethodTrace || !ostiary.IsMethod(r.Method) {
 		return ostiary.Refuse(ostiary.WrongMethod, "The method is not passed on.")
 	}
-	path, _, _ := strings.Cut(r.RequestURI, "?")
-	if !isPath(path) {
+	if !isPath(r.RequestURI) {
 		return ostiary.RefuseField("request target", "It must begin with / and hold no space, control character or #.")
 	}
+	path, _, _ := strings.Cut(r.RequestURI, "?")
 	if strings.HasPrefix(path, "//") && r.URL.EscapedPath() != path {
 		return ostiary.RefuseField("request target", "It cannot be passed on as it was sent.")
 	}
@@ -179,7 +197,7 @@ func (p *Proxy) refuseCall(w http.ResponseWriter, j *passing, err error) {
 // failed answers for an API that does not, or breaks off where nobody listens any more.
 func (p *Proxy) failed(w http.ResponseWriter, r *http.Request, err error) {
 	j := of(r)
-	if r.Context().Err() != nil || errors.Is(err, errSlowCaller) {
+	if r.Context().Err() != nil || errors.Is(err, errCaller) {
 		panic(http.ErrAbortHandler)
 	}
 	reason := ostiary.NoUpstream
@@ -190,6 +208,7 @@ func (p *Proxy) failed(w http.ResponseWriter, r *http.Request, err error) {
 	j.e.Answer = p.Answers.Route(reason, "")
 	j.e.Err = errors.New(p.Read.Conceal(err.Error(), j.q.Token))
 	p.record(&j.job, "")
+	j.lastOn(w.Header())
 	p.Answers.Write(w, j.e.Answer, j.tag)
 }
 

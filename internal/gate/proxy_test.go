@@ -224,23 +224,24 @@ func TestRefusedRequestsDoNotReachTheAPI(t *testing.T) {
 		status  int
 		code    string
 	}{
-		"no token":           {"GET /", nil, 401, "Unauthorized.MissingToken"},
-		"unknown token":      {"GET /", pair(unknownToken, "app"), 401, "Unauthorized.BadToken"},
-		"waiting":            {"GET /", pair(pendingToken, "new"), 401, "Unauthorized.PendingApp"},
-		"denied":             {"GET /", pair(adminToken, "banned"), 403, "Forbidden.BadApp"},
-		"role too low":       {"POST /", pair(readOnlyToken, "app"), 403, "Forbidden.Privilege"},
-		"a rule":             {"GET /admin/x", pair(normalToken, "app"), 403, "Forbidden.Privilege"},
-		"a rule, encoded":    {"GET /%61dmin/x", pair(normalToken, "app"), 403, "Forbidden.Privilege"},
-		"an unclear path":    {"GET /x/../admin/y", pair(adminToken, "app"), 403, "Forbidden.Path"},
-		"CONNECT":            {"CONNECT api:1", pair(adminToken, "app"), 405, "MethodNotAllowed"},
-		"TRACE":              {"TRACE /", pair(adminToken, "app"), 405, "MethodNotAllowed"},
-		"in small letters":   {"get /", pair(adminToken, "app"), 405, "MethodNotAllowed"},
-		"absolute-form":      {"GET http://other/", pair(adminToken, "app"), 400, "InvalidValue"},
-		"asterisk":           {"OPTIONS *", pair(adminToken, "app"), 400, "InvalidValue"},
-		"fragment":           {"GET /x#y", pair(adminToken, "app"), 400, "InvalidValue"},
-		"an unknown upgrade": {"GET /", append(pair(adminToken, "app"), "Connection: Upgrade", "Upgrade: h2c"), 400, "InvalidValue"},
-		"two upgrades":       {"GET /", append(pair(adminToken, "app"), "Upgrade: websocket", "Upgrade: x"), 400, "InvalidValue"},
-		"a spoiled revision": {"GET /", append(pair(adminToken, "app"), "X-Ostiary-Min-Revision: x"), 503, "Unavailable"},
+		"no token":            {"GET /", nil, 401, "Unauthorized.MissingToken"},
+		"unknown token":       {"GET /", pair(unknownToken, "app"), 401, "Unauthorized.BadToken"},
+		"waiting":             {"GET /", pair(pendingToken, "new"), 401, "Unauthorized.PendingApp"},
+		"denied":              {"GET /", pair(adminToken, "banned"), 403, "Forbidden.BadApp"},
+		"role too low":        {"POST /", pair(readOnlyToken, "app"), 403, "Forbidden.Privilege"},
+		"a rule":              {"GET /admin/x", pair(normalToken, "app"), 403, "Forbidden.Privilege"},
+		"a rule, encoded":     {"GET /%61dmin/x", pair(normalToken, "app"), 403, "Forbidden.Privilege"},
+		"an unclear path":     {"GET /x/../admin/y", pair(adminToken, "app"), 403, "Forbidden.Path"},
+		"CONNECT":             {"CONNECT api:1", pair(adminToken, "app"), 405, "MethodNotAllowed"},
+		"TRACE":               {"TRACE /", pair(adminToken, "app"), 405, "MethodNotAllowed"},
+		"in small letters":    {"get /", pair(adminToken, "app"), 405, "MethodNotAllowed"},
+		"absolute-form":       {"GET http://other/", pair(adminToken, "app"), 400, "InvalidValue"},
+		"asterisk":            {"OPTIONS *", pair(adminToken, "app"), 400, "InvalidValue"},
+		"fragment":            {"GET /x#y", pair(adminToken, "app"), 400, "InvalidValue"},
+		"fragment of a query": {"GET /x?a#y", pair(adminToken, "app"), 400, "InvalidValue"},
+		"an unknown upgrade":  {"GET /", append(pair(adminToken, "app"), "Connection: Upgrade", "Upgrade: h2c"), 400, "InvalidValue"},
+		"two upgrades":        {"GET /", append(pair(adminToken, "app"), "Upgrade: websocket", "Upgrade: x"), 400, "InvalidValue"},
+		"a spoiled revision":  {"GET /", append(pair(adminToken, "app"), "X-Ostiary-Min-Revision: x"), 503, "Unavailable"},
 	} {
 		r := ask(t, f.addr, tt.request, tt.lines...)
 		if r.StatusCode != tt.status || r.code() != tt.code || r.body["tag"] != r.Header.Get("X-Ostiary-Tag") {
@@ -414,7 +415,7 @@ func TestAnswersComeAsTheAPIMadeThem(t *testing.T) {
 	f := openProxy(t, func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h["Set-Cookie"] = []string{"a=1", "b=2"}
-		h.Set("Cache-Control", "max-age=60")
+		h["X-Ostiary-Code"], h["X_Ostiary_User"] = []string{"Forbidden.BadApp"}, []string{"root"}
 		h.Set("Trailer", "X-Sum")
 		w.WriteHeader(http.StatusTeapot)
 		io.WriteString(w, "tea")
@@ -424,7 +425,62 @@ func TestAnswersComeAsTheAPIMadeThem(t *testing.T) {
 	body, _ := io.ReadAll(res.Body)
 	res.Body.Close()
 	if res.StatusCode != http.StatusTeapot || string(body) != "tea" || !slices.Equal(res.Header["Set-Cookie"], []string{"a=1", "b=2"}) ||
-		res.Header.Get("Cache-Control") != "max-age=60" || res.Trailer.Get("X-Sum") != "3" {
+		res.Header.Get("X-Ostiary-Code") != "" || res.Header.Get("X-Ostiary-Revision") != "7" || res.Trailer.Get("X-Sum") != "3" {
 		t.Errorf("got %s %v %q, trailers %v", res.Status, res.Header, body, res.Trailer)
+	}
+}
+
+// An answer to a token is nobody else's: no shared cache may keep it.
+func TestNoSharedCacheKeepsAnAnswer(t *testing.T) {
+	says := ""
+	f := openProxy(t, func(w http.ResponseWriter, r *http.Request) {
+		if says != "" {
+			w.Header().Set("Cache-Control", says)
+		}
+	})
+	for from, want := range map[string]string{
+		"": "no-store", "no-store": "no-store", "max-age=60": "max-age=60, private",
+		"public, max-age=60, s-maxage=600": "max-age=60, private", "Private, max-age=5": "Private, max-age=5",
+		"no-cache": "no-cache, private", "S-MaxAge=1": "private",
+	} {
+		says = from
+		res := f.do(t, "GET", "/x", nil)
+		res.Body.Close()
+		if got := res.Header.Get("Cache-Control"); got != want {
+			t.Errorf("%q is passed on as %q, want %q", from, got, want)
+		}
+	}
+}
+
+// What some servers read as another path, address or token than the one that was decided about goes.
+func TestStrangerSaysNothingThatAServerCouldReadOtherwise(t *testing.T) {
+	a := &api{}
+	a.Server = httptest.NewServer(a)
+	t.Cleanup(a.Close)
+	at, _ := url.Parse(a.URL)
+	auth, log := newAuthority(), &requestLog{}
+	proxy := gate.NewProxy(newGate(t, auth, log, "", nil), gate.ProxySettings{
+		Upstream: at, Wait: time.Second, Idle: time.Second, Log: quiet(),
+	})
+	front := httptest.NewServer(proxy)
+	t.Cleanup(front.Close)
+	send(t, "tcp", front.Listener.Addr().String(), through("GET /x", "X-Forwarded-Port: 1", "X-Forwarded-Prefix: /y",
+		"X-Forwarded-Uri: /y", "X_Forwarded_For: 192.0.2.1", "X.Forwarded.Host: y", "X-Real-IP: 192.0.2.1", "X-Original-URL: /y",
+		"X-Rewrite-URL: /y", "X_Rewrite_URL: /y", "X_Circonus_Auth_Token: "+adminToken, "X-Circonus-Account-ID: 42", "X_Mine: 1"))
+	got := a.taken()
+	if len(got) != 1 {
+		t.Fatalf("the API got %d requests", len(got))
+	}
+	for name, values := range got[0].header {
+		switch name {
+		case "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X_mine":
+		default:
+			if !strings.HasPrefix(name, "X-Ostiary-") {
+				t.Errorf("the API got %s: %q", name, values)
+			}
+		}
+	}
+	if got[0].header.Get("X-Forwarded-For") != "127.0.0.1" || got[0].header["X_mine"] == nil {
+		t.Errorf("the API got %v", got[0].header)
 	}
 }

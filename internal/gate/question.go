@@ -75,7 +75,7 @@ func (g *Gate) askAbout(j *job, method, uri string, trusted bool) error {
 	if !trusted {
 		return errors.New("a peer that is not among --trusted-peers says what it asks about")
 	}
-	if !isMethod(method) {
+	if !ostiary.IsMethod(method) {
 		return fmt.Errorf("the method that is asked about is malformed: %.40q", g.Read.Conceal(method, j.q.Token))
 	}
 	path, _, _ := strings.Cut(uri, "?")
@@ -179,17 +179,8 @@ func readMinRevision(q *ostiary.Question, values []string) error {
 	return nil
 }
 
-// isMethod knows methods in capitals. Some servers read "delete" as DELETE, and rules do not.
-func isMethod(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; c != '-' && (c < 'A' || c > 'Z') {
-			return false
-		}
-	}
-	return s != "" && len(s) <= 32
-}
-
-// isPath leaves to the rules what a path may mean. Some servers cut a path at # or at a space.
+// isPath leaves to the rules what a path, or a path with its query, may mean. Some servers cut one at # or
+// at a space.
 func isPath(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; c <= ' ' || c == 0x7f || c == '#' {

@@ -30,8 +30,9 @@ type streams struct {
 	decide func(q *ostiary.Question) ostiary.Decision
 	turned func(q *ostiary.Question, d *ostiary.Decision) // the log is told
 
-	mu    sync.Mutex
-	first *stream
+	mu       sync.Mutex
+	first    *stream
+	stopping bool
 }
 
 var (
@@ -63,36 +64,72 @@ func (o *streams) done(s *stream) {
 	s.next, s.before = nil, nil
 }
 
-// watch decides about the open requests again and again, until ctx ends.
-func (o *streams) watch(ctx context.Context) {
+// watch decides about the open requests again and again, until ctx ends; and does what else is to be done
+// now and then.
+func (o *streams) watch(ctx context.Context, also func(now time.Time)) {
 	tick := time.NewTicker(lookAgain)
 	defer tick.Stop()
 	for {
 		select {
-		case <-tick.C:
-			o.look(time.Now())
+		case now := <-tick.C:
+			o.look(now)
+			also(now)
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// look ends the requests that are not let through any more.
+// look ends the requests that are not let through any more. The log is told when new requests need not
+// wait for it.
 func (o *streams) look(now time.Time) {
+	for _, t := range o.endTurned(now) {
+		o.tell(&t)
+	}
+}
+
+// A turn is a request whose decision turned.
+type turn struct {
+	q ostiary.Question
+	d ostiary.Decision
+}
+
+func (o *streams) endTurned(now time.Time) (turns []turn) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for s := o.first; s != nil; s = s.next {
 		s.q.At = now
-		if d := o.decide(&s.q); !d.OK() && !s.past {
+		if d := o.again(&s.q); !d.OK() && !s.past {
 			s.past = true
-			o.turned(&s.q, &d)
 			s.end(errTurned)
+			turns = append(turns, turn{s.q, d})
 		}
 	}
+	return turns
 }
 
-// endStreams ends those that would keep a server from stopping.
-func (o *streams) endStreams() { o.endThose(func(s *stream) bool { return s.endless }) }
+// again decides. What cannot be decided ends the request, and not the program.
+func (o *streams) again(q *ostiary.Question) (d ostiary.Decision) {
+	defer func() {
+		if recover() != nil {
+			d = ostiary.Decision{Reason: ostiary.Unavailable}
+		}
+	}()
+	return o.decide(q)
+}
+
+func (o *streams) tell(t *turn) {
+	defer func() { recover() }() // a log that panics must not end the program
+	o.turned(&t.q, &t.d)
+}
+
+// endStreams ends those that would keep a server from stopping, also those that begin from now on.
+func (o *streams) endStreams() {
+	o.mu.Lock()
+	o.stopping = true
+	o.mu.Unlock()
+	o.endThose(func(s *stream) bool { return s.endless })
+}
 
 func (o *streams) endAll() { o.endThose(func(*stream) bool { return true }) }
 
@@ -113,5 +150,8 @@ func (o *streams) begun(s *stream, r *http.Response) {
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		s.endless = true
+		if o.stopping {
+			s.end(errShutdown)
+		}
 	}
 }

@@ -135,3 +135,16 @@ func TestWebSocketIsPassedOnAndEndsWhenItsDecisionTurns(t *testing.T) {
 		t.Errorf("it went on for %v (%q, %v)", time.Since(denied), rest, err)
 	}
 }
+
+// What goes wrong while open requests are decided about again ends those requests, and not the program.
+func TestPanicOverAnOpenRequestEndsThatRequest(t *testing.T) {
+	f := openProxy(t, events)
+	res := f.do(t, "GET", "/events", nil)
+	defer res.Body.Close()
+	f.mu.Lock()
+	f.decide = func(*ostiary.Question) ostiary.Decision { panic("lost") }
+	f.mu.Unlock()
+	if _, err := io.Copy(io.Discard, res.Body); err == nil {
+		t.Error("the stream ends as if it were whole")
+	}
+}
