@@ -205,7 +205,7 @@ func TestEveryFrontFollowsChangesAtOnce(t *testing.T) {
 		f.a.decide("add", "app")
 		// It counts up before and after each change: at 0, 4, 8 … the application is allowed, at 2, 6, 10 …
 		// it is not, and in between nobody knows.
-		var changes, asked atomic.Int64
+		var changes, asked, judged atomic.Int64
 		var all sync.WaitGroup
 		client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
 		defer client.CloseIdleConnections()
@@ -223,8 +223,11 @@ func TestEveryFrontFollowsChangesAtOnce(t *testing.T) {
 					}
 					io.Copy(io.Discard, res.Body)
 					res.Body.Close()
-					still := before == changes.Load() && before%2 == 0
-					if let := before%4 == 0; still && (res.StatusCode == 200) != let {
+					if before != changes.Load() || before%2 != 0 {
+						continue
+					}
+					judged.Add(1)
+					if let := before%4 == 0; (res.StatusCode == 200) != let {
 						t.Errorf("%d %s, and whether it is let through was %v", res.StatusCode,
 							res.Header.Get("X-Ostiary-Code"), let)
 					}
@@ -240,11 +243,15 @@ func TestEveryFrontFollowsChangesAtOnce(t *testing.T) {
 				changes.Add(1)
 				change()
 				changes.Add(1)
+				time.Sleep(20 * time.Millisecond)
 			}
 		}
 		all.Wait()
 		if begun, _, bare := f.api.counted(); begun == 0 || len(bare) > 0 {
 			t.Errorf("the API got %d requests, %d without an identity", begun, len(bare))
+		}
+		if changes.Load() < 4 || judged.Load() < 100 {
+			t.Errorf("%d changes were made, and %d requests lay between two of them", changes.Load()/2, judged.Load())
 		}
 	})
 }

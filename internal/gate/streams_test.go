@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -146,5 +147,38 @@ func TestPanicOverAnOpenRequestEndsThatRequest(t *testing.T) {
 	f.mu.Unlock()
 	if _, err := io.Copy(io.Discard, res.Body); err == nil {
 		t.Error("the stream ends as if it were whole")
+	}
+}
+
+// Over HTTP/2 many requests share a connection, and each must be read on.
+func TestCallerOverHTTP2WhoDoesNotReadOnIsCutOff(t *testing.T) {
+	ended := make(chan bool)
+	f := openProxy(t, func(w http.ResponseWriter, r *http.Request) {
+		defer close(ended)
+		for part := make([]byte, 64<<10); r.Context().Err() == nil; {
+			if _, err := w.Write(part); err != nil {
+				return
+			}
+		}
+	})
+	front := httptest.NewUnstartedServer(f.proxy)
+	front.EnableHTTP2 = true
+	front.StartTLS()
+	t.Cleanup(front.Close)
+	req, err := http.NewRequestWithContext(t.Context(), "GET", front.URL+"/endless", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("X-Circonus-Auth-Token", adminToken)
+	req.Header.Set("X-Circonus-App-Name", "app")
+	res, err := front.Client().Do(req)
+	if err != nil || res.ProtoMajor != 2 {
+		t.Fatalf("%v %v", res, err)
+	}
+	defer res.Body.Close()
+	select {
+	case <-ended:
+	case <-time.After(5 * time.Second):
+		t.Error("the API still writes, and nobody reads")
 	}
 }
