@@ -175,7 +175,12 @@ func (w *world) ask(secret ostiary.SecretText, app string, need ostiary.Role) os
 		Method: "GET", Path: "/v2/x", Agent: "curl/8",
 	}
 	q.Shown, q.Token, q.App = ostiary.ShownToken, secret, app
-	return w.authority.Check(ctx, q)
+	d := w.authority.Check(ctx, q)
+	// On a busy machine memory answers first, and the record follows; where a cap is met, it never does.
+	for began := time.Now(); d.Record && d.App == 0 && time.Since(began) < time.Second; time.Sleep(5 * time.Millisecond) {
+		d = w.authority.Still(q)
+	}
+	return d
 }
 
 // demand fails unless a request under a name is answered for this reason.
