@@ -30,8 +30,10 @@ const (
 
 // Facts is everything on record about one credential at one revision.
 type Facts struct {
-	Ready       bool // this node may decide: it has loaded the records and is not too far behind
-	Known       bool // a secret with this hash is on record
+	Ready       bool          // this node has loaded the records
+	Behind      time.Duration // since memory was last known to hold every change; zero where it always does
+	Lease       time.Duration // how far behind it may be
+	Known       bool          // a secret with this hash is on record
 	Token       TokenFact
 	Owner       Role // the owner's role on the account now; NoRole for one who is gone or disabled
 	OwnerID     ID
@@ -70,8 +72,9 @@ type Decision struct {
 	Email       string // the owner's
 	App         ID     // zero: not on record
 	AppName     string
-	Record      bool     // the application must be put on record, or its record changed …
-	RecordAs    AppState // … to this state
+	Behind      time.Duration // memory may lack the changes of this time; zero while it is fresh
+	Record      bool          // the application must be put on record, or its record changed …
+	RecordAs    AppState      // … to this state
 }
 
 // OK says that the request is let through.
@@ -132,9 +135,12 @@ func Settles(state, first AppState) bool { return state == Waiting && first == A
 // Decide answers a request, in the order in which a caller learns what is wrong (contract 3.2).
 func Decide(f *Facts, q *Question) Decision {
 	d := Decision{Revision: f.Revision, Need: q.Need, AppName: q.App}
-	if !f.Ready {
+	if !f.MayDecide() {
 		d.Reason = Unavailable
 		return d
+	}
+	if f.Behind > FreshFor {
+		d.Behind = f.Behind
 	}
 	if q.Shown == ShownNothing {
 		d.Reason = NoToken
@@ -181,6 +187,13 @@ func Decide(f *Facts, q *Question) Decision {
 	}
 	return d
 }
+
+// FreshFor is how far behind a node may be without saying so.
+const FreshFor = 2 * time.Second
+
+// MayDecide says whether decisions can be made from what this node has in memory. Beyond its lease it
+// may lack a retirement that was acknowledged long ago.
+func (f *Facts) MayDecide() bool { return f.Ready && f.Behind <= f.Lease }
 
 // onNetwork says whether the address is on the list; an empty list holds every address.
 func onNetwork(networks []netip.Prefix, from netip.Addr) bool {

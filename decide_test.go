@@ -28,7 +28,7 @@ func roleNames() []string {
 }
 
 var decisions = []choice{
-	{"the node is", []string{"starting", "ready"}},
+	{"the node is", []string{"starting", "ready", "behind within its lease", "behind for longer than its lease"}},
 	{"the request shows", []string{"nothing", "no token", "a token"}},
 	{"the secret is", []string{"unknown", "known"}},
 	{"the token is of kind", []string{"none", "user", "account"}},
@@ -47,7 +47,11 @@ var decisions = []choice{
 
 // situation makes the facts and the question of one combination.
 func situation(at []int) (f ostiary.Facts, q ostiary.Question) {
-	f = ostiary.Facts{Ready: at[0] == 1, Known: at[2] == 1, Revision: 7, AccountName: "acme", OwnerID: 3}
+	f = ostiary.Facts{Ready: at[0] > 0, Known: at[2] == 1, Revision: 7, AccountName: "acme", OwnerID: 3}
+	if at[0] > 1 {
+		f.Lease = time.Minute
+		f.Behind = [...]time.Duration{time.Minute, time.Minute + 1}[at[0]-2]
+	}
 	f.Token = ostiary.TokenFact{Account: 5, ID: 11, Kind: ostiary.Kind(at[3]), Owner: 3, Privilege: roles[at[6]]}
 	f.Token.Retired = at[4] == 3
 	f.Token.ExpiresOn = [...]int64{0, noon.Unix() + 1, noon.Unix(), 0}[at[4]]

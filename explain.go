@@ -38,7 +38,7 @@ func ExplainOnPage(f *Facts, q *Question) []Explained {
 }
 
 func explain(f *Facts, q *Question, say func(Role) string) []Explained {
-	if !f.Ready || !f.Known {
+	if !f.MayDecide() || !f.Known {
 		return []Explained{{Words: "The token is not on record.", refuses: true}}
 	}
 	t, can := f.Token, CanUse(f.Token, f.Owner)

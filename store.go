@@ -28,8 +28,7 @@ func (e *UncertainError) Unwrap() []error { return []error{e.Err, ErrReadOnly} }
 // A Store keeps the records. Every engine passes the same suite (internal/store/suite). It knows
 // no rule: it says what is written, not what it means.
 type Store interface {
-	// View shows fn one consistent snapshot.
-	View(ctx context.Context, fn func(Reader) error) error
+	Viewer
 	// Update makes a change: serializable, whole or not at all, durable when it returns nil. It may
 	// run fn more than once. An error of fn is returned as it is, and nothing is changed. A fn that
 	// puts records must Append an entry after them; one that puts nothing changes nothing.
@@ -37,6 +36,11 @@ type Store interface {
 	// Changes gives the log after a revision, in order, without a gap.
 	Changes(ctx context.Context, after uint64, fn func(Change) error) error
 	Close() error
+}
+
+// A Viewer shows fn one consistent snapshot.
+type Viewer interface {
+	View(ctx context.Context, fn func(Reader) error) error
 }
 
 // A Head is where the log ends: its last revision, and the chain there.

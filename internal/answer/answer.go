@@ -4,6 +4,7 @@ package answer
 
 import (
 	"errors"
+	"time"
 
 	"ostiary"
 )
@@ -35,18 +36,19 @@ type Answer struct {
 	Explanation string
 	Field       string // the field of the request that is wrong, if one is
 	Reason      ostiary.Reason
-	RetryAfter  int    // seconds; zero: not said
-	Allow       string // the methods that are served, with WrongMethod
-	ApprovalURL string // where a pending application can be approved
-	Revision    uint64 // at which the decision was made; zero: there was none
-	Detail      any    // what a program needs to go on, as JSON
+	RetryAfter  int           // seconds; zero: not said
+	Allow       string        // the methods that are served, with WrongMethod
+	ApprovalURL string        // where a pending application can be approved
+	Revision    uint64        // at which the decision was made; zero: there was none
+	Behind      time.Duration // the node may lack the changes of this time; zero while it is fresh
+	Detail      any           // what a program needs to go on, as JSON
 }
 
 // Decision is the answer to a request that was refused.
 func (t *Table) Decision(d *ostiary.Decision) Answer {
 	a := row(d.Reason)
 	if a.Code != unavailable {
-		a.Revision = d.Revision
+		a.Revision, a.Behind = d.Revision, d.Behind
 	}
 	switch d.Reason {
 	case ostiary.PendingApp:

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf16"
 )
 
@@ -95,6 +96,18 @@ func (t *Table) writeHeaders(h http.Header, a Answer, tag string) {
 	if a.Revision > 0 {
 		h["X-Ostiary-Revision"] = []string{strconv.FormatUint(a.Revision, 10)}
 	}
+	if behind := Behind(a.Behind); behind != "" {
+		h["X-Ostiary-Behind"] = []string{behind}
+	}
+}
+
+// Behind is the value of the header that says how far a node is behind, in whole seconds, rounded up.
+// It is empty for a node that is fresh, and then there is no header.
+func Behind(d time.Duration) string {
+	if d <= 0 {
+		return ""
+	}
+	return strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10)
 }
 
 func send(w http.ResponseWriter, status int, text []byte) {

@@ -92,7 +92,10 @@ func (c *call) reply(out any) {
 		c.refuse(fmt.Errorf("writing the answer: %w", err))
 		return
 	}
-	a := answer.Answer{Status: http.StatusOK, Code: "OK", Reason: ostiary.OK, Revision: c.decision.Revision}
+	a := answer.Answer{
+		Status: http.StatusOK, Code: "OK", Reason: ostiary.OK,
+		Revision: c.decision.Revision, Behind: c.decision.Behind,
+	}
 	// A change has a higher revision than its decision; one that was made before has not.
 	a.Revision = max(a.Revision, c.revision)
 	tag := c.record(a, nil)
@@ -102,6 +105,9 @@ func (c *call) reply(out any) {
 	h.Set("Content-Length", strconv.Itoa(len(text)+1))
 	if a.Revision != 0 {
 		h.Set("X-Ostiary-Revision", strconv.FormatUint(a.Revision, 10))
+	}
+	if behind := answer.Behind(a.Behind); behind != "" {
+		h.Set("X-Ostiary-Behind", behind)
 	}
 	if tag != "" {
 		h.Set("X-Ostiary-Tag", tag)

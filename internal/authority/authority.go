@@ -23,9 +23,10 @@ type Directory interface {
 	Restrict(facts []ostiary.Fact)
 }
 
-// A Follower brings the directory to a revision of the log.
+// A Follower brings the directory to a revision of the log, and says how old it is and may be.
 type Follower interface {
 	CatchUp(ctx context.Context, revision uint64) error
+	Lease() (age, limit time.Duration)
 }
 
 // Usage gathers who used what.

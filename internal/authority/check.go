@@ -27,7 +27,7 @@ func (a *Authority) Check(ctx context.Context, q *ostiary.Question) ostiary.Deci
 	if q.Shown == ostiary.ShownToken {
 		hash = q.Token.Hash()
 	}
-	a.dir.Look(hash, q.App, f)
+	a.recall(hash, q.App, f)
 	if a.rates != nil && f.Known {
 		q.OverRate = a.rates.over(f.Token.ID, q.At)
 	}
@@ -36,7 +36,7 @@ func (a *Authority) Check(ctx context.Context, q *ostiary.Question) ostiary.Deci
 	// A new application is put on record before the answer, and the answer is that of a revision
 	// which has the record. Where the record takes too long, memory has answered already.
 	if d.Record && a.firsts.record(ctx, &d, q) {
-		a.dir.Look(hash, q.App, f)
+		a.recall(hash, q.App, f)
 		d = ostiary.Decide(f, q)
 	}
 
@@ -52,8 +52,15 @@ func (a *Authority) Check(ctx context.Context, q *ostiary.Question) ostiary.Deci
 func (a *Authority) Still(q *ostiary.Question) ostiary.Decision {
 	f := factsPool.Get().(*ostiary.Facts)
 	defer factsPool.Put(f)
-	a.dir.Look(q.Token.Hash(), q.App, f)
+	a.recall(q.Token.Hash(), q.App, f)
 	return ostiary.Decide(f, q)
+}
+
+// recall fills in what memory holds, and how old it is. The clock is read last: a process that was frozen
+// before it finds out that its lease has run out.
+func (a *Authority) recall(hash ostiary.Hash, app string, f *ostiary.Facts) {
+	a.dir.Look(hash, app, f)
+	f.Behind, f.Lease = a.follow.Lease()
 }
 
 func (a *Authority) waitForRevision(ctx context.Context, revision uint64) bool {

@@ -15,6 +15,8 @@ import (
 var (
 	// ErrGap says that a change does not follow the one before.
 	ErrGap = errors.New("a change does not follow the directory's revision")
+	// ErrBack says that the records are older than what the directory holds.
+	ErrBack = errors.New("the records are older than the directory's revision")
 	// ErrBusy says that too many callers wait for a revision already.
 	ErrBusy = errors.New("too many requests wait for a revision")
 )
@@ -44,14 +46,9 @@ func New() *Directory {
 	return &Directory{contents: newContents(), waiting: waiters{changed: make(chan struct{})}}
 }
 
-// A Viewer shows a snapshot of the records.
-type Viewer interface {
-	View(ctx context.Context, fn func(ostiary.Reader) error) error
-}
-
-// Load replaces everything by the records as they are now, and makes the directory ready.
-// After an error the directory is what it was before.
-func (d *Directory) Load(ctx context.Context, v Viewer) error {
+// Load replaces everything by the records as they are now, and makes the directory ready. It never
+// goes back to older ones. After an error the directory is what it was before.
+func (d *Directory) Load(ctx context.Context, v ostiary.Viewer) error {
 	d.changing.Lock()
 	defer d.changing.Unlock()
 	var fresh *contents
@@ -61,6 +58,9 @@ func (d *Directory) Load(ctx context.Context, v Viewer) error {
 		head, err = load(fresh, r)
 		return err
 	})
+	if at := d.revision.Load(); err == nil && head.Revision < at {
+		err = fmt.Errorf("%w: %d before %d", ErrBack, head.Revision, at)
+	}
 	if err != nil {
 		return fmt.Errorf("loading the directory: %w", err)
 	}

@@ -15,6 +15,10 @@ import (
 // Interval is how often Run looks whether the log is ahead of the directory.
 const Interval = 250 * time.Millisecond
 
+// patience is how long one look at the log, or one batch of it, may take. A connection can die
+// without a word.
+const patience = 2 * time.Second
+
 // batch is how many changes are read before they are applied, so that no read lasts for long.
 const batch = 500
 
@@ -30,6 +34,8 @@ type Log interface {
 // A Directory is where they go.
 type Directory interface {
 	Revision() uint64
+	// Load replaces everything by the records as they are now; it refuses older ones.
+	Load(ctx context.Context, log ostiary.Viewer) error
 	Apply(c ostiary.Change, emails map[ostiary.ID]string) error
 }
 
@@ -38,14 +44,28 @@ type Follower struct {
 	log    Log
 	dir    Directory
 	logger *slog.Logger
+	lease  *lease
+	hints  <-chan uint64 // revisions that the log may have; nil: nobody tells
 	turn   chan struct{} // holds one element while somebody applies changes
-	level  atomic.Pointer[time.Time]
 	failed atomic.Pointer[error]
 }
 
-// New makes a follower of a directory that was just loaded.
+// New makes a follower of a directory that was just loaded from a log that only this process writes.
+// Such a directory is never behind for longer than a change takes.
 func New(log Log, dir Directory, l *slog.Logger) *Follower {
-	f := &Follower{log: log, dir: dir, logger: l, turn: make(chan struct{}, 1)}
+	f := &Follower{log: log, dir: dir, logger: l, lease: newLease(0, Clock), turn: make(chan struct{}, 1)}
+	f.note(nil)
+	f.lease.renew(Clock())
+	return f
+}
+
+// NewShared makes a follower of a log that others write too. Its directory may be believed for as long
+// as the lease lasts after a look at the log, and the first look is still to come. Hints are revisions
+// that the log may have; that they come is not relied on.
+func NewShared(log Log, dir Directory, lease time.Duration, hints <-chan uint64, l *slog.Logger) *Follower {
+	f := &Follower{
+		log: log, dir: dir, logger: l, lease: newLease(lease, Clock), hints: hints, turn: make(chan struct{}, 1),
+	}
 	f.note(nil)
 	return f
 }
@@ -80,36 +100,55 @@ func (f *Follower) Run(ctx context.Context) {
 	tick := time.NewTicker(Interval)
 	defer tick.Stop()
 	for {
+		var err error
 		select {
 		case <-ctx.Done():
 			return
+		case revision := <-f.hints:
+			err = f.CatchUp(ctx, revision)
 		case <-tick.C:
+			err = f.Look(ctx)
 		}
-		if err := f.step(ctx); ctx.Err() == nil {
+		if ctx.Err() == nil {
 			f.note(err)
 		}
 	}
 }
 
-// step compares the directory with the end of the log, and catches up.
-func (f *Follower) step(ctx context.Context) error {
+// Look compares the directory with the end of the log, catches up, and so renews the lease.
+func (f *Follower) Look(ctx context.Context) error {
 	at := f.dir.Revision()
-	var head ostiary.Head
-	err := f.log.View(ctx, func(r ostiary.Reader) (err error) {
-		head, err = r.Head()
-		return err
-	})
+	asOf := f.lease.clock() // from before the query: whatever it does not show came later
+	head, err := f.head(ctx)
 	if err != nil {
 		return err
 	}
 	if head.Revision < at {
 		return fmt.Errorf("%w: %d before %d", ErrBack, head.Revision, at)
 	}
-	return f.CatchUp(ctx, head.Revision)
+	if err := f.CatchUp(ctx, head.Revision); err != nil {
+		return err
+	}
+	f.lease.renew(asOf)
+	return nil
 }
 
-// Behind is how long ago the directory was last seen to hold all of the log.
-func (f *Follower) Behind() time.Duration { return time.Since(*f.level.Load()) }
+func (f *Follower) head(ctx context.Context) (head ostiary.Head, err error) {
+	ctx, stop := context.WithTimeout(ctx, patience)
+	defer stop()
+	err = f.log.View(ctx, func(r ostiary.Reader) (err error) {
+		head, err = r.Head()
+		return err
+	})
+	return head, err
+}
+
+// Behind is how long ago the directory was last known to hold all of the log.
+func (f *Follower) Behind() time.Duration { return f.lease.age() }
+
+// Lease says how old the directory is, and how old it may be for decisions to be made from it. Where
+// nobody else writes the log, both are zero.
+func (f *Follower) Lease() (age, limit time.Duration) { return f.lease.left() }
 
 // Err is what keeps the directory from following; nil while it follows.
 func (f *Follower) Err() error {
@@ -127,8 +166,6 @@ func (f *Follower) note(err error) {
 		}
 		return
 	}
-	now := time.Now()
-	f.level.Store(&now)
 	if f.failed.Swap(nil) != nil {
 		f.logger.Info("the directory follows the log again", "revision", f.dir.Revision())
 	}
@@ -137,13 +174,12 @@ func (f *Follower) note(err error) {
 // pull applies all of the log that the directory does not hold.
 func (f *Follower) pull(ctx context.Context) error {
 	for {
-		changes, err := f.read(ctx, f.dir.Revision())
+		changes, emails, err := f.next(ctx)
 		if err != nil {
 			return err
 		}
-		emails, err := f.emails(ctx, changes)
-		if err != nil {
-			return err
+		if at := f.dir.Revision(); len(changes) > 0 && changes[0].Revision != at+1 {
+			return f.reload(ctx, at, changes[0].Revision)
 		}
 		for i, c := range changes {
 			if err := f.dir.Apply(c, emails[i]); err != nil {
@@ -154,6 +190,24 @@ func (f *Follower) pull(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// reload reads all records where the log does not go on from where the directory is.
+func (f *Follower) reload(ctx context.Context, at, next uint64) error {
+	f.logger.Warn("the log does not go on where memory ends: memory is loaded anew", "revision", at, "next", next)
+	return f.dir.Load(ctx, f.log)
+}
+
+// next reads the next batch, with the e-mails of its users.
+func (f *Follower) next(ctx context.Context) ([]ostiary.Change, []map[ostiary.ID]string, error) {
+	ctx, stop := context.WithTimeout(ctx, patience)
+	defer stop()
+	changes, err := f.read(ctx, f.dir.Revision())
+	if err != nil {
+		return nil, nil, err
+	}
+	emails, err := f.emails(ctx, changes)
+	return changes, emails, err
 }
 
 var errFull = errors.New("the batch is full")

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"ostiary"
+	"ostiary/internal/answer"
 )
 
 // noStore is the Cache-Control of every answer. It is shared, and nobody writes to it.
@@ -14,15 +15,19 @@ var noStore = []string{"no-store"}
 
 // An identity is who shows a token, as values of headers (contract 6). Every one is there and none
 // is empty: some proxies keep the caller's own copy of one that is missing.
-type identity [assertion + 1]string
+type identity [behind + 1]string
 
-// assertion is the place of the signed identity, which is empty where nothing is signed.
-const assertion = 7
+// The places of what is not always there: the signed identity, which is empty where nothing is signed,
+// and for how many seconds this node has not heard of changes, which is empty while it is fresh.
+const (
+	assertion = 7
+	behind    = 8
+)
 
 // identityNames are the headers of an identity, in the order of its values.
 var identityNames = [len(identity{})]string{
 	"X-Ostiary-Account", "X-Ostiary-Account-Id", "X-Ostiary-User", "X-Ostiary-Role", "X-Ostiary-Token-Id",
-	"X-Ostiary-App", "X-Ostiary-Revision", "X-Ostiary-Assertion",
+	"X-Ostiary-App", "X-Ostiary-Revision", "X-Ostiary-Assertion", "X-Ostiary-Behind",
 }
 
 // prove fills the identity in from a decision, and gives the caller's address in text.
@@ -51,7 +56,7 @@ func (i *identity) prove(d *ostiary.Decision, from netip.Addr) (string, error) {
 	text := string(b)
 	*i = identity{
 		account, text[:endAccount], user, d.Role.String(),
-		text[endAccount:endToken], d.AppName, text[endToken:endRevision], "",
+		text[endAccount:endToken], d.AppName, text[endToken:endRevision], "", answer.Behind(d.Behind),
 	}
 	return text[endRevision:], nil
 }
