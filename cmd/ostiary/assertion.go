@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"path/filepath"
 
 	"ostiary"
@@ -28,6 +29,12 @@ func (n *node) openKeys() (follow.Directory, error) {
 type heard struct {
 	*directory.Directory
 	recent *assertion.Recent
+}
+
+func (h heard) Load(ctx context.Context, records ostiary.Viewer) error {
+	h.recent.Doubt()
+	defer func() { h.recent.Resume(h.Revision()) }()
+	return h.Directory.Load(ctx, records)
 }
 
 func (h heard) Apply(c ostiary.Change, emails map[ostiary.ID]string) error {

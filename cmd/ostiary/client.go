@@ -29,6 +29,8 @@ type client struct {
 	token   string // empty on the socket
 	app     string
 	account string // empty: the token's, or the only one
+
+	notes io.Writer // told on which nodes a change is in force; nil: nobody is
 }
 
 // socketName is the management socket's name in a data folder.
@@ -143,6 +145,9 @@ func (c *client) send(ctx context.Context, method, path string, body any) (
 	}
 	if res.StatusCode != http.StatusOK {
 		return nil, false, c.refusal(res, text)
+	}
+	if method != http.MethodGet && c.notes != nil {
+		c.noteReceipt(text)
 	}
 	return text, res.Header.Get("X-Circonus-More-Items") == "true", nil
 }

@@ -79,7 +79,7 @@ func rootCommand() *cobra.Command {
 	}
 	root.AddCommand(
 		demoCommand(), initCommand(), serveCommand(),
-		accountCommand(), userCommand(), tokenCommand(), appCommand(),
+		accountCommand(), userCommand(), tokenCommand(), appCommand(), nodeCommand(),
 		explainCommand(), rulesCommand(), auditCommand(), backupCommand(), restoreCommand(), versionCommand(),
 	)
 	root.SetUsageTemplate(usageText(root.UsageTemplate()))

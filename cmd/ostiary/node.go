@@ -41,6 +41,7 @@ type node struct {
 	db        *store.DB
 	directory *directory.Directory
 	follower  *follow.Follower
+	nodes     *follow.Nodes
 	usage     *usage.Usage
 	logins    *login.Logins
 	keys      *assertion.Keys               // nil: identities are not signed
@@ -89,14 +90,16 @@ func (n *node) open(ctx context.Context) (err error) {
 	n.warnOfOpenFolder()
 	counted := n.metrics.CountChanges(n.db)
 	n.directory = directory.New()
-	if err := n.directory.Load(ctx, counted); err != nil {
-		return err
-	}
 	followed, err := n.openKeys()
 	if err != nil {
 		return err
 	}
-	n.follower = follow.New(counted, followed, n.log)
+	if err := n.openNodes(ctx, counted, followed); err != nil {
+		return err
+	}
+	if err := followed.Load(ctx, counted); err != nil {
+		return err
+	}
 	n.usage, err = usage.Open(filepath.Join(cfg.Data, "use.db"), usage.Options{Every: cfg.UseFlush, Now: n.now, Log: n.log})
 	if err != nil {
 		return err
@@ -106,7 +109,7 @@ func (n *node) open(ctx context.Context) (err error) {
 		return err
 	}
 	n.Authority = authority.New(counted, n.directory, n.follower, n.usage, authority.Settings{
-		Format: n.format(), Caps: n.caps(), RatePerSec: cfg.RateLimit, Rules: rules, Log: n.log, Now: n.now,
+		Format: n.format(), Caps: n.caps(), RatePerSec: cfg.RateLimit, Rules: rules, Nodes: n.nodes, Log: n.log, Now: n.now,
 	})
 	n.listeners, err = serve.Listen(serve.Addresses{
 		Main: cfg.Listen, Admin: cfg.AdminListen, Auth: cfg.AuthListen, Proxy: cfg.ProxyListen, Data: cfg.Data, TLS: cfg.TLSCert != "",
@@ -138,7 +141,7 @@ func (n *node) join(rules []ostiary.Rule) error {
 		Server: host, Realm: "Ostiary", PublicURL: pages, Reference: calls + "/docs#",
 	})
 	native := api.New(n.Authority, read, trusted, answers, n.requests, api.Options{
-		PublicURL: pages, APIURL: calls, Hash: login.Hash, Status: n.status, Backup: n.db.Backup,
+		PublicURL: pages, APIURL: calls, Hash: login.Hash, Status: n.status, Backup: n.db.Backup, Nodes: n.nodes,
 	})
 	pagesOf, err := n.newPages(read, trusted, answers, pages, calls)
 	if err != nil {
@@ -182,6 +185,7 @@ func (n *node) Start() {
 	ctx, halt := context.WithCancel(context.Background())
 	n.halt = halt
 	n.following.Go(func() { n.follower.Run(ctx) })
+	n.following.Go(func() { n.nodes.Run(ctx) })
 	if n.keys != nil {
 		n.following.Go(func() { n.keys.Run(ctx) })
 	}

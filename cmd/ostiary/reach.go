@@ -65,6 +65,7 @@ func (r *reach) speak(do func(*cobra.Command, *client, []string) error) func(*co
 		if err != nil {
 			return err
 		}
+		c.notes = cmd.ErrOrStderr()
 		return do(cmd, c, args)
 	}
 }

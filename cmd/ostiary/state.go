@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"ostiary"
 	"ostiary/internal/api"
@@ -14,8 +15,15 @@ func (n *node) state() serve.State {
 	s := serve.State{Changes: n.db.Degraded(), Follow: n.follower.Err()}
 	var f ostiary.Facts
 	n.directory.Look(ostiary.Hash{}, "", &f)
-	if !f.Ready {
+	f.Behind, f.Lease = n.follower.Lease()
+	switch {
+	case !f.Ready:
 		s.Decisions = errors.New("memory does not hold the records")
+	case !f.MayDecide():
+		s.Decisions = fmt.Errorf("nothing was heard from the database for longer than the lease of %v", f.Lease)
+	}
+	if f.Ready && f.Behind > ostiary.FreshFor {
+		s.Behind = f.Behind
 	}
 	return s
 }

@@ -27,6 +27,7 @@ type Options struct {
 	Hash      func(password string) (hash string, err error)
 	Status    func(ctx context.Context) Status
 	Backup    func(ctx context.Context, file string) error
+	Nodes     Nodes
 }
 
 // Status is how the server is doing, for the operator.

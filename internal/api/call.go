@@ -30,7 +30,8 @@ type call struct {
 	text     []byte // the body as it was sent
 	repeated bool   // the same call was made before, under its Idempotency-Key
 	revision uint64 // of the change that was made; zero: none
-	more     bool   // a list has a further page
+	receipt  ostiary.Receipt
+	more     bool // a list has a further page
 }
 
 // A handler carries a call out, and gives what is to be written as JSON.

@@ -164,3 +164,28 @@ func encodeUser(c *call, u ostiary.User) object {
 	}
 	return o
 }
+
+// encodeReceipt rounds times up: a caller may act on them.
+func encodeReceipt(r ostiary.Receipt) object {
+	up := func(t time.Time) any {
+		if t.IsZero() {
+			return nil
+		}
+		return t.Add(time.Second - 1).Unix()
+	}
+	confirmed, unconfirmed := make([]any, len(r.Confirmed)), make([]any, len(r.Unconfirmed))
+	for i, node := range r.Confirmed {
+		confirmed[i] = node
+	}
+	for i, u := range r.Unconfirmed {
+		safe := up(u.SafeAfter)
+		if safe == nil {
+			safe = "never"
+		}
+		unconfirmed[i] = object{"node": u.Node, "safe_after": safe}
+	}
+	return object{
+		"revision": r.Revision, "confirmed": confirmed, "unconfirmed": unconfirmed,
+		"after_ms": r.After.Milliseconds(), "signed_until": up(r.SignedUntil),
+	}
+}

@@ -2,14 +2,38 @@ package api_test
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
+	"ostiary"
 	"ostiary/internal/api"
 	"ostiary/internal/authority"
+	"ostiary/internal/directory"
+	"ostiary/internal/follow"
 )
+
+// twoNodes are one that is there, and one that was stopped.
+func twoNodes(t *testing.T) *follow.Nodes {
+	t.Helper()
+	reg, memory, quiet := follow.NewLocal(), directory.New(), slog.New(slog.DiscardHandler)
+	for _, n := range []ostiary.Node{{ID: "a", Name: "api-1", Applied: 7}, {ID: "b", Name: "api-2", Stopped: true}} {
+		check(t, reg.PutNode(t.Context(), n))
+	}
+	all := follow.NewNodes(reg, ostiary.Node{ID: "c", Name: "api-3"}, follow.New(nil, memory, quiet), memory, time.Second, quiet)
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { all.Run(ctx) })
+	t.Cleanup(func() { stop(); running.Wait() })
+	for deadline := time.Now().Add(10 * time.Second); len(all.All()) < 3 && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
+	return all
+}
 
 func TestOperatorNeedsNoToken(t *testing.T) {
 	t.Parallel()
@@ -17,6 +41,7 @@ func TestOperatorNeedsNoToken(t *testing.T) {
 	w := newWorldWith(t, authority.Settings{}, api.Options{
 		Status: func(context.Context) api.Status { return api.Status{Version: "1", Revision: 7} },
 		Backup: func(_ context.Context, file string) error { saved = file; return nil },
+		Nodes:  twoNodes(t),
 	})
 	w.account()
 	op := w.operator()
@@ -83,6 +108,14 @@ func TestOperatorNeedsNoToken(t *testing.T) {
 	op.post("/v2/operator/backup", object{"file": file}).is(409, "Conflict")
 	op.post("/v2/operator/backup", object{"file": "copy.db"}).is(400, "InvalidValue")
 	op.post("/v2/operator/backup", object{"file": "/nothing/there/copy.db"}).is(400, "InvalidValue")
+	if all := op.get("/v2/operator/node?f_name=api-1").list(); len(all) != 1 || !jsonEqual(all[0]["revision"], 7) {
+		t.Errorf("nodes: %v", all)
+	}
+	op.delete("/v2/operator/node/a").is(409, "Conflict")
+	op.delete("/v2/operator/node/z").is(404, "ObjectError.InstanceNotFound")
+	if gone := op.delete("/v2/operator/node/b").ok(); gone["name"] != "api-2" {
+		t.Errorf("forgot %v", gone)
+	}
 	for _, entry := range op.get("/v2/audit?size=1000").list() {
 		if entry["by"] != "operator:root" {
 			t.Errorf("by %v: %v", entry["by"], entry["says"])
@@ -97,7 +130,7 @@ func TestOperatorsRoutesAreNotServedToTokens(t *testing.T) {
 	alice := w.person("alice", "Admin")
 	for _, request := range []string{
 		"GET /v2/operator/status", "POST /v2/operator/backup", "POST /v2/user/1/disable", "POST /v2/user/1/enable", "POST /v2/user/1/reset",
-		"POST /v2/invite/link",
+		"POST /v2/invite/link", "GET /v2/operator/node", "DELETE /v2/operator/node/a",
 	} {
 		method, path, _ := strings.Cut(request, " ")
 		alice.call(method, path, "{}").is(404, "NotFound")

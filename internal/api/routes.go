@@ -146,6 +146,14 @@ func routes() []route {
 			says: "Says how the server is doing.", do: show(status, encodeStatus),
 		},
 		{
+			method: "GET", path: "/v2/operator/node", operator: true, gives: "Node", list: true,
+			says: "Lists the nodes that decide, and what each has applied.", do: list(nodes, encodeNode),
+		},
+		{
+			method: "DELETE", path: "/v2/operator/node/{node}", operator: true, asks: true, gives: "Node",
+			says: "Takes a node that is gone for good off the record.", do: ask(nothing, forgetNode, encodeNode),
+		},
+		{
 			method: "POST", path: "/v2/operator/backup", operator: true, asks: true, takes: "File", gives: "Backup",
 			says: "Writes a copy of the records to a file, while the server runs.",
 			do:   ask(decodeFile, backup, encodeFile),

@@ -69,9 +69,16 @@ func change[In, T any](decode func(*call) In, do func(*call, In) (T, uint64, err
 		if err := c.once(); err != nil {
 			return out, c.earlier(err)
 		}
+		c.caller.Receipt = &c.receipt
 		out, c.revision, err = do(c, in)
 		return out, err
-	}, encode)
+	}, func(c *call, out T) object {
+		o := encode(c, out)
+		if c.receipt.Revision != 0 {
+			o["_receipt"] = encodeReceipt(c.receipt)
+		}
+		return o
+	})
 }
 
 // nothing is what a change decodes that has no fields.

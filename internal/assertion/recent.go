@@ -1,6 +1,7 @@
 package assertion
 
 import (
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -70,6 +71,23 @@ func (r *Recent) Note(c ostiary.Change) {
 		}
 	}
 	r.told.Store(max(told, c.Revision))
+}
+
+// Doubt makes everything that was signed count as touched, until Resume: records are about to change
+// without Note being told which.
+func (r *Recent) Doubt() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.floor = math.MaxUint64
+}
+
+// Resume says that decisions are made at this revision or a later one from now on. All that was signed
+// before it stays touched.
+func (r *Recent) Resume(revision uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.floor = revision
+	r.told.Store(max(r.told.Load(), revision))
 }
 
 // touched says whether anything that an identity rests on has changed after a revision.

@@ -29,6 +29,12 @@ type Follower interface {
 	Lease() (age, limit time.Duration)
 }
 
+// A Confirmer waits until the other nodes have applied a change, or are past deciding without it.
+type Confirmer interface {
+	Confirm(ctx context.Context, revision uint64) ostiary.Receipt
+	Receipt(revision uint64) (ostiary.Receipt, bool) // one that was made lately
+}
+
 // Usage gathers who used what.
 type Usage interface {
 	Count(k ostiary.UseKey, at time.Time, reason ostiary.Reason, from netip.Addr, appName, method, path, agent string)
@@ -48,6 +54,7 @@ type Settings struct {
 	Caps       ostiary.Caps
 	RatePerSec float64          // requests a second of one token; zero: no limit
 	Rules      []ostiary.Rule   // for explanations of requests to the API behind the door
+	Nodes      Confirmer        // nil: this node is alone
 	Now        func() time.Time // for tests
 	Log        *slog.Logger
 }
@@ -96,7 +103,8 @@ type Caller struct {
 	Agent    string
 	Tag      string
 	Once     *ostiary.Once
-	Repeated *bool // set to say whether the same call was made before under its Idempotency-Key
+	Repeated *bool            // set to say whether the same call was made before under its Idempotency-Key
+	Receipt  *ostiary.Receipt // set to say which nodes decide by the change
 }
 
 // A tx is one transaction of a change: the records, who changes them, and when.
@@ -113,7 +121,8 @@ const OnceFor = 24 * time.Hour
 // change is the one shape of every change: load, May, change, append, commit. do makes the change
 // and says what it is about; show renders that for the answer, also when the same call was made
 // before under its Idempotency-Key, and then do is not run. The change is answered once this
-// node's memory stands at its revision. A zero revision says that nothing had to be changed.
+// node's memory stands at its revision, and the others' where they are
+// in reach. A zero revision says that nothing had to be changed.
 func (a *Authority) change(ctx context.Context, c Caller,
 	do func(*tx) (ostiary.Story, error), show func(*view, ostiary.Story) error,
 ) (uint64, error) {
@@ -151,7 +160,24 @@ func (a *Authority) change(ctx context.Context, c Caller,
 	if err := a.applied(ctx, revision); err != nil {
 		return 0, err
 	}
+	a.confirm(ctx, c, revision)
 	return revision, nil
+}
+
+// confirm waits for the other nodes, where the caller wants to know of them.
+func (a *Authority) confirm(ctx context.Context, c Caller, revision uint64) {
+	if a.set.Nodes == nil || c.Receipt == nil || revision == 0 {
+		return
+	}
+	*c.Receipt = a.set.Nodes.Confirm(ctx, revision)
+}
+
+// Receipt gives the receipt of a change that was made on this node lately; none where it is not known.
+func (a *Authority) Receipt(revision uint64) (ostiary.Receipt, bool) {
+	if a.set.Nodes == nil {
+		return ostiary.Receipt{}, false
+	}
+	return a.set.Nodes.Receipt(revision)
 }
 
 // applied brings memory to a change that was made; revision 0: none was. Whoever asked for it may

@@ -17,6 +17,11 @@ type Config struct {
 	AcceptRollback bool
 	UseFlush       time.Duration
 
+	NodeName      string        // empty: the host's name and the port
+	Lease         time.Duration // how long decisions are made without hearing from a database that others write
+	ServeStale    bool          // go on after that
+	ConfirmWithin time.Duration // how long a change waits for the other nodes
+
 	Listen       string
 	AdminListen  string // empty: none
 	AuthListen   string // HOST:PORT or unix:PATH; empty: none

@@ -34,6 +34,22 @@ func settings(c *Config) []setting {
 		{"Records", "use-flush", "write who used what this often, as a `DURATION`", span(&c.UseFlush, "5s")},
 
 		{
+			"Several nodes", "node-name", "`NAME` of this node in receipts and logs (default: the host's name and the port)",
+			text(&c.NodeName, "", printable),
+		},
+		{
+			"Several nodes", "lease", "a `DURATION` for which requests are decided without hearing from the database; " +
+				"longer than the database takes to fail over",
+			lasting(&c.Lease, "60s", 5*time.Second),
+		},
+		{"Several nodes", "serve-stale", "decide also after the lease, however old memory is: " +
+			"receipts then never call this node safe", toggle(&c.ServeStale)},
+		{
+			"Several nodes", "confirm-within", "a `DURATION` for which a change waits until the other nodes have it",
+			span(&c.ConfirmWithin, "2s"),
+		},
+
+		{
 			"Listening", "listen", "`ADDRESS` for requests, the API and the pages; port 0 picks a free one",
 			text(&c.Listen, "127.0.0.1:8700", address),
 		},

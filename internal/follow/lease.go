@@ -16,16 +16,26 @@ type lease struct {
 	limit time.Duration // zero: nobody else writes the log, so memory is never behind
 	clock func() time.Duration
 	since atomic.Int64 // on the clock
+	word  atomic.Int64 // the last time that this node told the others that it is there; always: it need not
 }
 
 // never is a moment so long ago that every lease has run out since, except one that lasts for ever.
 const never = math.MinInt64 / 2
 
+// always is later than any moment.
+const always = math.MaxInt64
+
 func newLease(limit time.Duration, clock func() time.Duration) *lease {
 	l := &lease{limit: limit, clock: clock}
 	l.since.Store(never)
+	l.word.Store(always)
 	return l
 }
+
+// mustSpeak makes the lease run out also for want of a word to the others.
+func (l *lease) mustSpeak() { l.word.Store(never) }
+
+func (l *lease) spoke(at time.Duration) { l.word.Store(int64(at)) }
 
 // renew says that memory holds all of the log as it was at a moment. It never goes back.
 func (l *lease) renew(asOf time.Duration) {
@@ -39,10 +49,16 @@ func (l *lease) renew(asOf time.Duration) {
 
 func (l *lease) age() time.Duration { return l.clock() - time.Duration(l.since.Load()) }
 
-// left says how old memory may be, and how old it is: zero where nobody else writes the log.
+// left says how old memory may be, and how old it is: zero where nobody else writes the log. A node that
+// the others have not heard of for a whole lease counts as one that does not decide any more, so it
+// must not; until then its word does not matter.
 func (l *lease) left() (age, limit time.Duration) {
 	if l.limit == 0 {
 		return 0, 0
 	}
-	return l.age(), l.limit
+	age = l.age()
+	if silent := l.clock() - time.Duration(l.word.Load()); silent > l.limit {
+		age = max(age, silent)
+	}
+	return age, l.limit
 }

@@ -3,13 +3,15 @@ package serve
 import (
 	"encoding/json"
 	"net/http"
+	"time"
 )
 
 // A State says what the node can do now. Nil errors say that all is well.
 type State struct {
 	Decisions error
 	Changes   error
-	Follow    error // the directory does not follow the log
+	Follow    error         // the directory does not follow the log
+	Behind    time.Duration // memory may lack the changes of this time; zero while it is fresh
 }
 
 // degraded names the parts that do not work.
@@ -21,7 +23,7 @@ func (s State) degraded() []string {
 	if s.Changes != nil {
 		names = append(names, "changes")
 	}
-	if s.Follow != nil {
+	if s.Follow != nil || s.Behind > 0 {
 		names = append(names, "follow")
 	}
 	return names
@@ -47,6 +49,9 @@ func ready(state func() State, why bool) http.HandlerFunc {
 			return
 		}
 		body := map[string]any{"ready": ok, "degraded": s.degraded()}
+		if s.Behind > 0 {
+			body["behind_seconds"] = int64(s.Behind.Round(time.Second) / time.Second)
+		}
 		if why {
 			body["why"] = s.why()
 		}

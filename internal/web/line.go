@@ -13,7 +13,7 @@ import (
 // ask notes what the log is told of the request. Secrets that people paste into addresses are concealed.
 func (v *visit) ask() {
 	from := v.trusted.Caller(v.r.RemoteAddr, v.r.Header)
-	v.caller = authority.Caller{From: from, Agent: v.concealed(v.r.UserAgent())}
+	v.caller = authority.Caller{From: from, Agent: v.concealed(v.r.UserAgent()), Receipt: new(ostiary.Receipt)}
 	v.event = answer.Event{
 		Door: "page", Method: v.concealed(v.r.Method), Path: v.concealed(v.r.URL.EscapedPath()),
 		Agent: v.caller.Agent,

@@ -141,7 +141,29 @@ func (v *visit) justDone() ([]said, error) {
 	if err != nil {
 		return nil, nil // the page itself says what is wrong
 	}
-	return v.tell(page), nil
+	done := v.tell(page)
+	if len(done) > 0 {
+		v.reach(&done[len(done)-1])
+	}
+	return done, nil
+}
+
+// reach says on which nodes a change is in force: one that a receipt was made for, which is the last of
+// those that were made at once.
+func (v *visit) reach(s *said) {
+	receipt, known := v.authority.Receipt(s.Revision)
+	where := receipt.Where()
+	if !known || where == "" {
+		return
+	}
+	verb := "In force "
+	if s.What == "token.retire" || s.What == "app.denied" {
+		verb = "Refused "
+	}
+	s.Reach = append(s.Reach, verb+where+".")
+	for _, u := range receipt.Unconfirmed {
+		s.Reach = append(s.Reach, u.Words("15:04:05", v.zone))
+	}
 }
 
 // maxDone is how many entries a page tells after a change.

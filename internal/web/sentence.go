@@ -19,6 +19,7 @@ type said struct {
 	AppName     string
 	Refused     bool // it tells of an application that may have been refused
 	Parts       []part
+	Reach       []string // on which nodes the change is in force; none: there is one node, or it is not known
 }
 
 // A part is a piece of a sentence. What strangers wrote stands in a part of its own, so that no page has

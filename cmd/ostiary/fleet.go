@@ -1,0 +1,140 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"ostiary"
+)
+
+// A receipt is what a change's answer says about the nodes.
+type receipt struct {
+	Revision    uint64   `json:"revision"`
+	Confirmed   []string `json:"confirmed"`
+	Unconfirmed []struct {
+		Node      string          `json:"node"`
+		SafeAfter json.RawMessage `json:"safe_after"` // seconds since 1970, or "never"
+	} `json:"unconfirmed"`
+	AfterMS int64 `json:"after_ms"`
+}
+
+// noteReceipt says on which nodes a change is in force, where there are several.
+func (c *client) noteReceipt(answer json.RawMessage) {
+	var with struct {
+		Receipt receipt `json:"_receipt"`
+	}
+	if json.Unmarshal(answer, &with) != nil {
+		return
+	}
+	r := ostiary.Receipt{Confirmed: with.Receipt.Confirmed, After: time.Duration(with.Receipt.AfterMS) * time.Millisecond}
+	for _, u := range with.Receipt.Unconfirmed {
+		one := ostiary.Unconfirmed{Node: plain(u.Node)}
+		if seconds, err := strconv.ParseInt(string(u.SafeAfter), 10, 64); err == nil {
+			one.SafeAfter = time.Unix(seconds, 0)
+		}
+		r.Unconfirmed = append(r.Unconfirmed, one)
+	}
+	where := r.Where()
+	if where == "" {
+		return
+	}
+	fmt.Fprintf(c.notes, "In force %s.\n", where)
+	for _, u := range r.Unconfirmed {
+		fmt.Fprintln(c.notes, u.Words(time.RFC3339, time.UTC))
+	}
+}
+
+type nodeObject struct {
+	ID       string  `json:"id"`
+	Name     string  `json:"name"`
+	Version  string  `json:"version"`
+	Via      *string `json:"via"`
+	Revision uint64  `json:"revision"`
+	Lease    int64   `json:"lease_seconds"`
+	Stale    bool    `json:"serves_stale"`
+	Stopped  bool    `json:"stopped"`
+	Quiet    int64   `json:"_quiet_seconds"`
+}
+
+func nodeCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "node", Short: "List the nodes that decide, and forget one that is gone"}
+	to := reaching(cmd)
+	cmd.AddCommand(nodeList(to), nodeForget(to))
+	return cmd
+}
+
+func nodeList(to *reach) *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "List the nodes, and the revision that each has applied",
+		Long: "List the nodes, and the revision that each has applied. A node decides until its lease has run out since\n" +
+			"it was last heard of; one that serves stale records never stops.",
+		Example: "  ostiary node list",
+		Args:    takes(),
+		RunE: to.speak(func(cmd *cobra.Command, c *client, _ []string) error {
+			texts, err := c.list(cmd.Context(), "/v2/operator/node", nil, everything)
+			if err != nil {
+				return err
+			}
+			if to.json {
+				return printList(cmd.OutOrStdout(), texts)
+			}
+			t := newTable("ID", "NODE", "VERSION", "REVISION", "HEARD OF", "STATE")
+			for _, text := range texts {
+				n, err := decode[nodeObject](text)
+				if err != nil {
+					return err
+				}
+				t.row(n.ID, plain(n.Name), plain(n.Version), strconv.FormatUint(n.Revision, 10),
+					fmt.Sprintf("%d s ago", n.Quiet), n.state())
+			}
+			t.print(cmd.OutOrStdout())
+			return nil
+		}),
+	}
+}
+
+// state says whether the node may still decide.
+func (n nodeObject) state() string {
+	switch {
+	case n.Stale && n.Quiet > n.Lease:
+		return "away, serves stale"
+	case n.Quiet > n.Lease:
+		return "away, its lease is over"
+	case n.Stopped:
+		return "stopped"
+	case n.Via != nil:
+		return "follows " + plain(*n.Via)
+	}
+	return "decides"
+}
+
+func nodeForget(to *reach) *cobra.Command {
+	return &cobra.Command{
+		Use:   "forget NODE",
+		Short: "Take a node that is gone for good off the record",
+		Long: "Take a node that is gone for good off the record, so that receipts no longer name it. NODE is its id. One\n" +
+			"that is still there is refused.",
+		Example: "  ostiary node forget 7HKX2MZQ4T5N6P3R2B4C6D7FGH",
+		Args:    takes("NODE"),
+		RunE: to.speak(func(cmd *cobra.Command, c *client, args []string) error {
+			text, err := c.delete(cmd.Context(), "/v2/operator/node/"+args[0])
+			if err != nil {
+				return err
+			}
+			if to.json {
+				return printJSON(cmd.OutOrStdout(), text)
+			}
+			n, err := decode[nodeObject](text)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "The node %s is forgotten.\n", plain(n.Name))
+			return err
+		}),
+	}
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"ostiary"
+	"ostiary/internal/assertion"
+	"ostiary/internal/follow"
+)
+
+// streamsEnd is how long an open request may go on after its decision has turned, at most.
+const streamsEnd = time.Second
+
+// openNodes makes what follows the log, and puts this node on record. It comes before memory is loaded.
+func (n *node) openNodes(ctx context.Context, log follow.Log, dir follow.Directory) error {
+	n.follower = follow.New(log, dir, n.log)
+	me, err := n.self()
+	if err != nil {
+		return err
+	}
+	n.nodes = follow.NewNodes(follow.NewLocal(), me, n.follower, n.directory, n.cfg.ConfirmWithin, n.log)
+	if err := n.nodes.Join(ctx); err != nil {
+		return fmt.Errorf("putting this node on record: %w", err)
+	}
+	return nil
+}
+
+// self is this node as the others know it.
+func (n *node) self() (ostiary.Node, error) {
+	id, err := nodeID(filepath.Join(n.cfg.Data, "node"))
+	if err != nil {
+		return ostiary.Node{}, fmt.Errorf("naming this node: %w", err)
+	}
+	me := ostiary.Node{
+		ID: id, Name: n.cfg.NodeName, Version: programVersion(), Lease: n.cfg.Lease, Stale: n.cfg.ServeStale,
+	}
+	if me.Name == "" {
+		me.Name = hostAndPort(n.cfg.Listen)
+	}
+	if n.cfg.ProxyListen != "" {
+		me.Tail = streamsEnd
+	}
+	if n.keys != nil {
+		me.Signs = assertion.Life
+		me.Tail = max(me.Tail, me.Signs)
+	}
+	return me, nil
+}
+
+// nodeID reads the id that belongs to a data folder, and makes one the first time.
+func nodeID(file string) (string, error) {
+	text, err := os.ReadFile(file)
+	if id := strings.TrimSpace(string(text)); err == nil && id != "" {
+		return id, nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	id := rand.Text()
+	return id, os.WriteFile(file, []byte(id+"\n"), 0o600)
+}
+
+func hostAndPort(listen string) string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "node"
+	}
+	_, port, err := net.SplitHostPort(listen)
+	if err != nil || port == "0" {
+		return host
+	}
+	return net.JoinHostPort(host, port)
+}

@@ -1,0 +1,47 @@
+package follow
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"ostiary"
+)
+
+// Local is the registry where one node writes the log: it knows that node, and those that follow it.
+type Local struct {
+	mu    sync.Mutex
+	nodes map[string]ostiary.Node
+}
+
+// NewLocal makes an empty registry.
+func NewLocal() *Local { return &Local{nodes: map[string]ostiary.Node{}} }
+
+// PutNode notes what a node has applied.
+func (l *Local) PutNode(_ context.Context, n ostiary.Node) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n.Beat, n.SeenOn = l.nodes[n.ID].Beat+1, time.Now()
+	l.nodes[n.ID] = n
+	return nil
+}
+
+// Nodes gives every node.
+func (l *Local) Nodes(context.Context) ([]ostiary.Node, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := make([]ostiary.Node, 0, len(l.nodes))
+	for _, n := range l.nodes {
+		n.Quiet = time.Since(n.SeenOn)
+		all = append(all, n)
+	}
+	return all, nil
+}
+
+// DropNode forgets a node.
+func (l *Local) DropNode(_ context.Context, id string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.nodes, id)
+	return nil
+}

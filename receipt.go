@@ -1,0 +1,78 @@
+package ostiary
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// A Node is one server, or one edge, that decides from its own memory.
+type Node struct {
+	ID      string // given to its data folder once
+	Name    string // for people
+	Version string
+	Via     string // the node that an edge follows; empty for a node that follows the log itself
+
+	Applied uint64        // the last revision that its memory holds
+	Beat    uint64        // grows each time that the node says so
+	Lease   time.Duration // how long it decides without hearing from the log
+	Stale   bool          // it goes on after that
+	Tail    time.Duration // how long what it has let through may last: open streams, signed identities
+	Signs   time.Duration // how long an identity that it signs may be believed; zero: it signs none
+	Stopped bool          // it was ended in good order; it may start again from its local copy
+	SeenOn  time.Time     // of its last beat, by the database's clock
+	Quiet   time.Duration // since then, by that clock; nobody is safe by it
+}
+
+// A Receipt says which nodes decide by a change, and from when on the others do, or answer 503.
+type Receipt struct {
+	Revision    uint64
+	Confirmed   []string
+	Unconfirmed []Unconfirmed
+	After       time.Duration // from the commit to the last confirmation, or to when no more were waited for
+	SignedUntil time.Time     // what was signed before the change may be believed until then; zero: nothing is
+}
+
+// Unconfirmed is a node that did not say in time that it has applied a change.
+type Unconfirmed struct {
+	Node      string
+	SafeAfter time.Time // zero: never, because it decides however old its memory is
+}
+
+// Where says on which nodes a change is in force: "on all 3 nodes after 12 ms", "on 2 of 3 nodes". It is
+// empty where this node is the only one.
+func (r Receipt) Where() string {
+	yes, no := len(r.Confirmed), len(r.Unconfirmed)
+	switch {
+	case yes+no < 2:
+		return ""
+	case no > 0:
+		return fmt.Sprintf("on %d of %d nodes", yes, yes+no)
+	case yes == 2:
+		return "on both nodes after " + r.after()
+	}
+	return fmt.Sprintf("on all %d nodes after %s", yes, r.after())
+}
+
+func (r Receipt) after() string {
+	return strconv.FormatInt(max(1, r.After.Round(time.Millisecond).Milliseconds()), 10) + " ms"
+}
+
+// Words says what is to be expected of the node, with times as a layout and a zone write them.
+func (u Unconfirmed) Words(layout string, zone *time.Location) string {
+	if u.SafeAfter.IsZero() {
+		return u.Node + " has not confirmed, and goes on deciding however old its memory is."
+	}
+	return u.Node + " has not confirmed; it does not decide without this change after " +
+		u.SafeAfter.In(zone).Format(layout) + "."
+}
+
+// SafeAfter is when a node that has not confirmed a change is past deciding without it, where its lease
+// cannot have begun later than a moment; zero: never. What it let through while it still could lasts
+// for its tail.
+func (n Node) SafeAfter(since time.Time) time.Time {
+	if n.Stale {
+		return time.Time{}
+	}
+	return since.Add(n.Lease + n.Tail)
+}
