@@ -1,0 +1,157 @@
+package fleet
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"ostiary"
+	"ostiary/internal/answer"
+)
+
+// A seen is one answer of one node: what was asked, and what came of it.
+type seen struct {
+	node       string
+	sent, done time.Time
+	token      ostiary.SecretText
+	app        string
+	need       ostiary.Role
+	status     int
+	code       string // of a refusal
+	revision   uint64
+}
+
+// An acked is a change that was acknowledged, with its receipt.
+type acked struct {
+	at      time.Time
+	receipt ostiary.Receipt
+}
+
+// A log gives every change, in order.
+type log interface {
+	Changes(after uint64, fn func(ostiary.Change) error) error
+}
+
+// check holds what nodes answered against the log. It finds an answer that is not the one of its
+// revision; a node whose revisions go back; and one that was given later than it may be after a change
+// that was acknowledged: by a node that had confirmed it, at once; by any other after bound, or after the
+// time that the receipt gives if that is later. A 503 is never wrong.
+func check(answers []seen, changes []acked, history log, bound time.Duration) (faults []string) {
+	faults = append(faults, goesBack(answers)...)
+	faults = append(faults, tooLate(answers, changes, bound)...)
+	return append(faults, notAsTheModel(answers, history)...)
+}
+
+// goesBack compares answers of a node of which one ended before the other began.
+func goesBack(answers []seen) (faults []string) {
+	byNode := map[string][]seen{}
+	for _, a := range answers {
+		if a.revision != 0 {
+			byNode[a.node] = append(byNode[a.node], a)
+		}
+	}
+	for node, all := range byNode {
+		begun := slices.SortedFunc(slices.Values(all), func(a, b seen) int { return a.sent.Compare(b.sent) })
+		ended := slices.SortedFunc(slices.Values(all), func(a, b seen) int { return a.done.Compare(b.done) })
+		var highest uint64
+		next := 0
+		for _, a := range begun {
+			for ; next < len(ended) && ended[next].done.Before(a.sent); next++ {
+				highest = max(highest, ended[next].revision)
+			}
+			if a.revision < highest {
+				faults = append(faults, fmt.Sprintf("%s answered at revision %d after it had answered at %d",
+					node, a.revision, highest))
+			}
+		}
+	}
+	return faults
+}
+
+// tooLate finds answers from before a change that was acknowledged long enough before they were asked for.
+func tooLate(answers []seen, changes []acked, bound time.Duration) (faults []string) {
+	type floor struct {
+		from     time.Time
+		revision uint64
+	}
+	byNode := map[string][]floor{}
+	for _, a := range answers {
+		byNode[a.node] = nil
+	}
+	for node := range byNode {
+		var floors []floor
+		for _, c := range changes {
+			from := c.at.Add(bound)
+			if slices.Contains(c.receipt.Confirmed, node) {
+				from = c.at
+			}
+			for _, u := range c.receipt.Unconfirmed {
+				if u.Node == node && u.SafeAfter.After(from) {
+					from = u.SafeAfter
+				}
+			}
+			floors = append(floors, floor{from, c.receipt.Revision})
+		}
+		slices.SortFunc(floors, func(a, b floor) int { return a.from.Compare(b.from) })
+		for i := range floors[min(1, len(floors)):] {
+			floors[i+1].revision = max(floors[i+1].revision, floors[i].revision)
+		}
+		byNode[node] = floors
+	}
+	for _, a := range answers {
+		if a.revision == 0 {
+			continue
+		}
+		floors := byNode[a.node]
+		i, _ := slices.BinarySearchFunc(floors, a.sent, func(f floor, at time.Time) int { return f.from.Compare(at) })
+		if i > 0 && a.revision < floors[i-1].revision {
+			faults = append(faults, fmt.Sprintf("%s answered %d %s at revision %d, %v after it had to know %d",
+				a.node, a.status, a.code, a.revision, a.sent.Sub(floors[i-1].from), floors[i-1].revision))
+		}
+	}
+	return faults
+}
+
+// notAsTheModel compares each answer with that of the model at its revision.
+func notAsTheModel(answers []seen, history log) (faults []string) {
+	byRevision := map[uint64][]seen{}
+	for _, a := range answers {
+		if a.revision != 0 {
+			byRevision[a.revision] = append(byRevision[a.revision], a)
+		} else if a.status != 503 {
+			faults = append(faults, fmt.Sprintf("%s answered %d %s without a revision", a.node, a.status, a.code))
+		}
+	}
+	m, table := newModel(), answer.New(answer.Settings{})
+	compare := func() {
+		for _, a := range byRevision[m.revision] {
+			q := ostiary.Question{Need: a.need, At: a.sent}
+			q.Shown, q.Token, q.App = ostiary.ShownToken, a.token, a.app
+			status, code := 200, ""
+			if d := m.decide(&q); !d.OK() {
+				row := table.Decision(&d)
+				status, code = row.Status, row.Code
+			}
+			if a.status != status || a.code != code {
+				faults = append(faults, fmt.Sprintf("%s answered %d %s to %s with %s at revision %d, where the records say %d %s",
+					a.node, a.status, a.code, a.app, a.token, a.revision, status, code))
+			}
+		}
+		delete(byRevision, m.revision)
+	}
+	err := history.Changes(0, func(c ostiary.Change) error {
+		if c.Revision != m.revision+1 {
+			return fmt.Errorf("the log goes from revision %d to %d", m.revision, c.Revision)
+		}
+		m.apply(c)
+		compare()
+		return nil
+	})
+	if err != nil {
+		faults = append(faults, err.Error())
+	}
+	for revision, all := range byRevision {
+		faults = append(faults, fmt.Sprintf("%s answered at revision %d, which is not in the log", all[0].node, revision))
+	}
+	return faults
+}
