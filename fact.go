@@ -11,6 +11,7 @@ type Fact struct {
 	Token   *TokenFact   `json:"token,omitempty"`
 	Secret  *SecretFact  `json:"secret,omitempty"`
 	App     *AppFact     `json:"app,omitempty"`
+	Edge    *EdgeFact    `json:"edge,omitempty"`
 }
 
 // AccountFact is an Account for decisions.
@@ -64,6 +65,14 @@ type AppFact struct {
 	Gone    bool     `json:"gone,omitempty"`
 }
 
+// EdgeFact is an Edge for those who let edges follow.
+type EdgeFact struct {
+	ID      ID     `json:"id"`
+	Name    string `json:"name"`
+	Hash    Hash   `json:"hash"`
+	Revoked bool   `json:"revoked,omitempty"`
+}
+
 // Fact is the account as decisions need it.
 func (a Account) Fact() Fact {
 	return Fact{Account: &AccountFact{ID: a.ID, ShortName: a.ShortName, CapMet: a.CapMet}}
@@ -97,4 +106,9 @@ func (s Secret) Fact() Fact {
 // Fact is the application as decisions need it.
 func (a App) Fact() Fact {
 	return Fact{App: &AppFact{Account: a.Account, Token: a.Token, ID: a.ID, Name: a.Name, State: a.State}}
+}
+
+// Fact is the edge as those need it who let it follow.
+func (e Edge) Fact() Fact {
+	return Fact{Edge: &EdgeFact{ID: e.ID, Name: e.Name, Hash: e.Hash, Revoked: !e.RevokedOn.IsZero()}}
 }

@@ -46,6 +46,12 @@ func (f AppFact) Narrow(by AppFact) AppFact {
 	return f
 }
 
+// Narrow is the edge revoked if either is.
+func (f EdgeFact) Narrow(by EdgeFact) EdgeFact {
+	f.Revoked = f.Revoked || by.Revoked
+	return f
+}
+
 // onBoth are the networks that stand on both lists. An empty list holds every address, so two
 // lists without a common address give one that holds none.
 func onBoth(a, b []netip.Prefix) []netip.Prefix {

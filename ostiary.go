@@ -281,6 +281,19 @@ type App struct {
 	FirstSeenOn time.Time // zero: decided about before it turned up
 }
 
+// An Edge is a program that follows the log from afar and decides by itself. The operator issues its
+// credential, of which only the hash is kept.
+type Edge struct {
+	ID        ID
+	Name      string
+	Hash      Hash
+	Hint      string // how the credential begins and ends
+	CreatedOn time.Time
+	CreatedBy By
+	RevokedOn time.Time
+	RevokedBy By
+}
+
 // Limits of names and texts.
 const (
 	MaxAppName = 100 // bytes

@@ -57,6 +57,7 @@ type Reader interface {
 	SessionReader
 	TokenReader
 	AppReader
+	EdgeReader
 	LogReader
 }
 
@@ -108,6 +109,12 @@ type AppReader interface {
 	CountApps(account, token ID) (all, waiting int, err error)
 }
 
+// EdgeReader reads who may follow the log.
+type EdgeReader interface {
+	Edge(id ID) (Edge, error)
+	Edges() ([]Edge, error)
+}
+
 // A LogFilter chooses entries. Zero fields choose everything.
 type LogFilter struct {
 	Account  ID
@@ -131,7 +138,7 @@ type LogReader interface {
 	// Once finds the entry that was made under an Idempotency-Key since a time.
 	Once(key Hash, since time.Time) (Change, Once, error)
 	// Snapshot gives every record as its fact, at this snapshot's revision: what a directory is
-	// loaded from. Accounts come before users, members, tokens, secrets and applications.
+	// loaded from. Accounts come before users, members, tokens, secrets, applications and edges.
 	Snapshot(fn func(Fact) error) error
 }
 
@@ -140,7 +147,7 @@ type LogReader interface {
 type Writer interface {
 	Reader
 	// NewID gives one that was never used before, of an "account", "user", "invitation", "token",
-	// "secret", "app" or "session".
+	// "secret", "app", "session" or "edge".
 	NewID(kind string) (ID, error)
 
 	PutAccount(Account) error
@@ -150,6 +157,7 @@ type Writer interface {
 	PutSecret(Secret) error
 	PutApp(App) error
 	DropApp(App) error
+	PutEdge(Edge) error
 	SessionWriter
 	LogWriter
 }

@@ -61,9 +61,9 @@ type nodeObject struct {
 }
 
 func nodeCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "node", Short: "List the nodes that decide, and forget one that is gone"}
+	cmd := &cobra.Command{Use: "node", Short: "List the nodes that decide, and say which programs may follow them"}
 	to := reaching(cmd)
-	cmd.AddCommand(nodeList(to), nodeForget(to))
+	cmd.AddCommand(nodeList(to), nodeForget(to), nodeIssue(to), nodeIssued(to), nodeRevoke(to))
 	return cmd
 }
 
@@ -134,6 +134,99 @@ func nodeForget(to *reach) *cobra.Command {
 				return err
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "The node %s is forgotten.\n", plain(n.Name))
+			return err
+		}),
+	}
+}
+
+type edgeObject struct {
+	CID       string `json:"_cid"`
+	Name      string `json:"name"`
+	Hint      string `json:"_hint"`
+	Secret    string `json:"_secret"`
+	CreatedOn *int64 `json:"_created_on"`
+	CreatedBy string `json:"_created_by"`
+	RevokedOn *int64 `json:"_revoked_on"`
+}
+
+func nodeIssue(to *reach) *cobra.Command {
+	return &cobra.Command{
+		Use:   "issue NAME",
+		Short: "Issue the credential of an edge, and print it: this once",
+		Long: "Issue a credential with which an edge, or a program with the Go library, may follow the log. It is printed\n" +
+			"alone on standard output, this once; the rest goes to standard error.",
+		Example: "  ostiary node issue api-1 > edge-credential",
+		Args:    takes("NAME"),
+		RunE: to.speak(func(cmd *cobra.Command, c *client, args []string) error {
+			text, err := c.post(cmd.Context(), "/v2/operator/edge", map[string]string{"name": args[0]})
+			if err != nil {
+				return err
+			}
+			if to.json {
+				return printJSON(cmd.OutOrStdout(), text)
+			}
+			e, err := decode[edgeObject](text)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.ErrOrStderr(), "The edge %s may follow, with credential %s (%s).\n",
+				plain(e.Name), number(e.CID), e.Hint)
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), e.Secret)
+			return err
+		}),
+	}
+}
+
+func nodeIssued(to *reach) *cobra.Command {
+	return &cobra.Command{
+		Use:     "issued",
+		Short:   "List the credentials of edges, revoked ones too",
+		Example: "  ostiary node issued",
+		Args:    takes(),
+		RunE: to.speak(func(cmd *cobra.Command, c *client, _ []string) error {
+			texts, err := c.list(cmd.Context(), "/v2/operator/edge", nil, everything)
+			if err != nil {
+				return err
+			}
+			if to.json {
+				return printList(cmd.OutOrStdout(), texts)
+			}
+			t := newTable("ID", "EDGE", "CREDENTIAL", "ISSUED", "REVOKED")
+			for _, text := range texts {
+				e, err := decode[edgeObject](text)
+				if err != nil {
+					return err
+				}
+				t.row(number(e.CID), plain(e.Name), e.Hint, when(e.CreatedOn), when(e.RevokedOn))
+			}
+			t.print(cmd.OutOrStdout())
+			return nil
+		}),
+	}
+}
+
+func nodeRevoke(to *reach) *cobra.Command {
+	return &cobra.Command{
+		Use:   "revoke CREDENTIAL",
+		Short: "Revoke the credential of an edge",
+		Long: "Revoke the credential of an edge: it is cut off, and decides no longer than its lease. CREDENTIAL is the id\n" +
+			"that 'ostiary node issued' shows.",
+		Example: "  ostiary node revoke 3",
+		Args:    takes("CREDENTIAL"),
+		RunE: to.speak(func(cmd *cobra.Command, c *client, args []string) error {
+			text, err := c.delete(cmd.Context(), "/v2/operator/edge/"+args[0])
+			if err != nil {
+				return err
+			}
+			if to.json {
+				return printJSON(cmd.OutOrStdout(), text)
+			}
+			e, err := decode[edgeObject](text)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "The credential %s (%s) of the edge %s is revoked.\n",
+				number(e.CID), e.Hint, plain(e.Name))
 			return err
 		}),
 	}

@@ -116,6 +116,19 @@ func TestOperatorNeedsNoToken(t *testing.T) {
 	if gone := op.delete("/v2/operator/node/b").ok(); gone["name"] != "api-2" {
 		t.Errorf("forgot %v", gone)
 	}
+	issued := op.post("/v2/operator/edge", object{"name": "far-1"}).ok()
+	if secret, _ := issued["_secret"].(string); !authority.EdgeFormat().Holds(secret) || issued["_cid"] != "/edge/1" {
+		t.Errorf("issued %v", issued)
+	}
+	op.post("/v2/operator/edge", object{"name": "a,b"}).is(400, "InvalidValue")
+	if all := op.get("/v2/operator/edge").list(); len(all) != 1 || all[0]["name"] != "far-1" || all[0]["_secret"] != nil {
+		t.Errorf("issued: %v", all)
+	}
+	if gone := op.delete("/v2/operator/edge/1").ok(); gone["_revoked_by"] != "operator:root" {
+		t.Errorf("revoked %v", gone)
+	}
+	op.delete("/v2/operator/edge/1").is(409, "Conflict")
+	op.delete("/v2/operator/edge/2").is(404, "ObjectError.InstanceNotFound")
 	for _, entry := range op.get("/v2/audit?size=1000").list() {
 		if entry["by"] != "operator:root" {
 			t.Errorf("by %v: %v", entry["by"], entry["says"])
@@ -130,7 +143,8 @@ func TestOperatorsRoutesAreNotServedToTokens(t *testing.T) {
 	alice := w.person("alice", "Admin")
 	for _, request := range []string{
 		"GET /v2/operator/status", "POST /v2/operator/backup", "POST /v2/user/1/disable", "POST /v2/user/1/enable", "POST /v2/user/1/reset",
-		"POST /v2/invite/link", "GET /v2/operator/node", "DELETE /v2/operator/node/a",
+		"POST /v2/invite/link", "GET /v2/operator/node", "DELETE /v2/operator/node/a", "GET /v2/operator/edge",
+		"POST /v2/operator/edge", "DELETE /v2/operator/edge/1",
 	} {
 		method, path, _ := strings.Cut(request, " ")
 		alice.call(method, path, "{}").is(404, "NotFound")

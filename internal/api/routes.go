@@ -154,6 +154,19 @@ func routes() []route {
 			says: "Takes a node that is gone for good off the record.", do: ask(nothing, forgetNode, encodeNode),
 		},
 		{
+			method: "GET", path: "/v2/operator/edge", operator: true, gives: "Edge", list: true,
+			says: "Lists the programs that may follow the log, revoked ones too.", do: list(edges, encodeEdge),
+		},
+		{
+			method: "POST", path: "/v2/operator/edge", operator: true, takes: "NewEdge", gives: "IssuedEdge",
+			says: "Issues a credential with which a program may follow the log. It is in this answer alone.",
+			do:   change(decodeEdge, issueEdge, encodeIssued),
+		},
+		{
+			method: "DELETE", path: "/v2/operator/edge/{edge}", operator: true, gives: "Edge",
+			says: "Revokes such a credential.", do: change(nothing, revokeEdge, encodeEdge),
+		},
+		{
 			method: "POST", path: "/v2/operator/backup", operator: true, asks: true, takes: "File", gives: "Backup",
 			says: "Writes a copy of the records to a file, while the server runs.",
 			do:   ask(decodeFile, backup, encodeFile),

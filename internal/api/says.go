@@ -74,6 +74,10 @@ func did(s *ostiary.Story, names map[ostiary.By]string) string {
 		return "made the account " + s.Details["name"]
 	case "account.change":
 		return "changed the account"
+	case "edge.issue":
+		return "let the edge " + s.Details["name"] + " follow the log"
+	case "edge.revoke":
+		return "revoked the credential of the edge " + s.Details["name"]
 	case "user.create":
 		return "made the user " + s.Details["email"]
 	case "user.change":

@@ -56,6 +56,10 @@ var snapshotOf = [...]struct {
 		SELECT account_id, token_id, name, 4 * id + state
 		FROM apps
 		ORDER BY account_id, token_id, id`, (*room).readApp},
+	{`
+		SELECT id, name, hash, revoked_on
+		FROM edges
+		ORDER BY id`, (*room).readEdge},
 }
 
 // A block is some facts on their way from the goroutine that reads them to the one that uses them.
@@ -162,6 +166,7 @@ type room struct {
 	token   ostiary.TokenFact
 	secret  ostiary.SecretFact
 	app     ostiary.AppFact
+	edge    ostiary.EdgeFact
 }
 
 func (s *room) readAccount(row []driver.Value) (ostiary.Fact, error) {
@@ -208,6 +213,12 @@ func (s *room) readApp(row []driver.Value) (ostiary.Fact, error) {
 		State: ostiary.AppState(bits % 4),
 	}
 	return ostiary.Fact{App: &s.app}, nil
+}
+
+func (s *room) readEdge(row []driver.Value) (ostiary.Fact, error) {
+	s.edge = ostiary.EdgeFact{ID: id(row[0]), Name: row[1].(string), Revoked: row[3].(int64) != 0}
+	err := hash{&s.edge.Hash}.Scan(row[2])
+	return ostiary.Fact{Edge: &s.edge}, err
 }
 
 func id(v driver.Value) ostiary.ID { return ostiary.ID(v.(int64)) }

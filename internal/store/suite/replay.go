@@ -37,6 +37,8 @@ func (s state) apply(f ostiary.Fact) {
 		if f.App.Gone {
 			delete(s, fmt.Sprintf("app %d", f.App.ID))
 		}
+	case f.Edge != nil:
+		put("edge %d", f.Edge.ID)
 	}
 }
 
@@ -113,8 +115,10 @@ func kindOf(f ostiary.Fact) byte {
 		return 'd'
 	case f.Secret != nil:
 		return 'e'
+	case f.App != nil:
+		return 'f'
 	}
-	return 'f'
+	return 'g'
 }
 
 func (c *chaos) id(n int) ostiary.ID { return ostiary.ID(1 + c.IntN(n)) }
@@ -135,7 +139,7 @@ func (c *chaos) change(tx ostiary.Writer) error {
 }
 
 func (c *chaos) put(tx ostiary.Writer) error {
-	switch c.IntN(12) {
+	switch c.IntN(13) {
 	case 0:
 		c.accounts = max(c.accounts, 1+c.IntN(8))
 		return c.everyAccount(tx)
@@ -153,6 +157,8 @@ func (c *chaos) put(tx ostiary.Writer) error {
 		return c.changeToken(tx)
 	case 8, 9, 10:
 		return c.putApp(tx)
+	case 11:
+		return c.putEdge(tx)
 	}
 	return c.dropApp(tx)
 }
@@ -167,6 +173,15 @@ func (c *chaos) everyAccount(tx ostiary.Writer) error {
 		}
 	}
 	return nil
+}
+
+func (c *chaos) putEdge(tx ostiary.Writer) error {
+	id := c.id(20)
+	e := ostiary.Edge{ID: id, Name: "edge", Hash: ostiary.ReadSecret("edge" + id.String()).Hash(), CreatedOn: noon}
+	if c.IntN(3) == 0 {
+		e.RevokedOn = noon
+	}
+	return tx.PutEdge(e)
 }
 
 func (c *chaos) newToken(tx ostiary.Writer) error {

@@ -30,6 +30,7 @@ func Run(t *testing.T, open func(t *testing.T) ostiary.Store) {
 		{"TokensAreKept", tokensAreKept},
 		{"SecretsAreKept", secretsAreKept},
 		{"AppsAreKept", appsAreKept},
+		{"EdgesAreKept", edgesAreKept},
 		{"AppsAreFoundByAPartOfTheirName", appsAreFoundByAPartOfTheirName},
 		{"AccountsAreApart", accountsAreApart},
 		{"WhatIsMissingIsNotFound", whatIsMissing},
