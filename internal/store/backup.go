@@ -47,8 +47,7 @@ func (e *sqlite) copyTo(ctx context.Context, file string) (err error) {
 	return syncDir(filepath.Dir(file))
 }
 
-// Compact rewrites the database without what was removed from it: SQLite leaves the text of erased
-// stories where it stood, in space that is free.
+// Compact rewrites the records without what was removed from them.
 func (db *DB) Compact(ctx context.Context) error {
 	if err := db.takeTurn(ctx); err != nil {
 		return err
@@ -57,13 +56,8 @@ func (db *DB) Compact(ctx context.Context) error {
 	if err := db.writable(); err != nil {
 		return err
 	}
-	if err := db.needWriting(ctx); err != nil {
+	if err := db.needWriting(); err != nil {
 		return err
 	}
-	for _, text := range []string{`VACUUM`, `PRAGMA wal_checkpoint(TRUNCATE)`} {
-		if _, err := db.writing.sql.ExecContext(ctx, text); err != nil {
-			return readOnly(db.writing.failed(err))
-		}
-	}
-	return nil
+	return readOnly(db.engine.compact(ctx, db.writing))
 }

@@ -33,7 +33,7 @@ func (db *DB) meetMark(ctx context.Context, path string, o Options) error {
 	}
 	behind := error(nil)
 	if !missing {
-		if behind, err = db.compare(seen, path); err != nil {
+		if behind, err = db.compare(db.writing, db.head, seen, "the mark "+path); err != nil {
 			return err
 		}
 		if behind != nil && !o.AcceptRollback {
@@ -71,26 +71,97 @@ func (db *DB) meetMark(ctx context.Context, path string, o Options) error {
 	return nil
 }
 
-// compare says whether the database is behind the mark, or went another way.
-func (db *DB) compare(seen ostiary.Head, path string) (behind, err error) {
+// compare says whether a log that ends at a head is behind what was seen, or went another way.
+func (db *DB) compare(c *conn, head, seen ostiary.Head, by string) (behind, err error) {
 	const toDo = "restore a newer backup, or start with --accept-rollback to go on from here: " +
 		"what was changed since is lost, and retired tokens stay retired"
-	if seen.Revision > db.head.Revision {
-		return fmt.Errorf("%w: it is at revision %d, the mark %s at %d; %s",
-			ErrBehind, db.head.Revision, path, seen.Revision, toDo), nil
+	if seen.Revision > head.Revision {
+		return fmt.Errorf("%w: it is at revision %d, %s at %d; %s",
+			ErrBehind, head.Revision, by, seen.Revision, toDo), nil
 	}
 	if seen.Revision == 0 {
 		return nil, nil
 	}
-	at, err := headAt(db.writing, seen.Revision)
+	at, err := headAt(c, seen.Revision)
 	if err != nil && !errors.Is(err, ostiary.ErrNotFound) {
 		return nil, err
 	}
 	if at != seen {
-		return fmt.Errorf("%w: it is at revision %d, but its revision %d is not the one that the mark %s has seen; %s",
-			ErrBehind, db.head.Revision, seen.Revision, path, toDo), nil
+		return fmt.Errorf("%w: it is at revision %d, but its revision %d is not the one that %s has seen; %s",
+			ErrBehind, head.Revision, seen.Revision, by, toDo), nil
 	}
 	return nil, nil
+}
+
+// meet takes over what other nodes have added to the log since this one looked: the chain must go on from
+// what it has seen, and what they retired goes on its list. The caller has the turn.
+func (db *DB) meet(r *reader, head ostiary.Head) error {
+	if head == db.head {
+		return nil
+	}
+	if !db.engine.shared() {
+		err := fmt.Errorf("another program has changed the database: it is at revision %d, not %d; restart the server",
+			head.Revision, db.head.Revision)
+		db.health.set(forGood, err)
+		return err
+	}
+	behind, err := db.compare(r.conn, head, db.head, "this server")
+	if err != nil {
+		return err
+	}
+	if behind != nil {
+		db.health.set(forGood, behind)
+		return behind
+	}
+	retired, err := r.retiredAfter(db.head.Revision)
+	if err != nil {
+		return err
+	}
+	db.retired.waiting = append(db.retired.waiting, retired...)
+	db.head = head
+	return nil
+}
+
+// retiredAfter gives the secrets of tokens that changes after a revision retired.
+func (r *reader) retiredAfter(after uint64) (out []ostiary.Hash, err error) {
+	for {
+		changes, err := readChanges(r.conn, after, batch)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range changes {
+			hashes, err := r.retiredBy(c.Facts)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, hashes...)
+			after = c.Revision
+		}
+		if len(changes) < batch {
+			return out, nil
+		}
+	}
+}
+
+// observe meets what other nodes have done, and lets the mark follow.
+func (db *DB) observe() {
+	select {
+	case db.turn <- struct{}{}:
+	default:
+		return // a change meets it as well
+	}
+	defer func() { <-db.turn }()
+	before := db.head
+	err := db.view(context.Background(), func(r *reader) error {
+		head, err := r.Head()
+		if err != nil {
+			return err
+		}
+		return db.meet(r, head)
+	})
+	if err == nil && db.head != before {
+		db.markAgain()
+	}
 }
 
 func (db *DB) openMarks(path string, seq uint64) (err error) {
@@ -135,25 +206,11 @@ func (db *DB) recall(ctx context.Context, after uint64) error {
 		}
 		return db.retired.learn(hashes)
 	}
-	for {
-		changes, err := readChanges(db.writing, after, batch)
-		if err != nil {
-			return err
-		}
-		for _, c := range changes {
-			hashes, err := r.retiredBy(c.Facts)
-			if err != nil {
-				return err
-			}
-			if err := db.retired.add(hashes); err != nil {
-				return err
-			}
-			after = c.Revision
-		}
-		if len(changes) < batch {
-			return nil
-		}
+	hashes, err := r.retiredAfter(after)
+	if err != nil {
+		return err
 	}
+	return db.retired.add(hashes)
 }
 
 // retiredBy gives the secrets of the tokens that facts say are retired.

@@ -57,7 +57,7 @@ func (db *DB) Degraded() error {
 // writable refuses a change that cannot be made. Where the database refused the last one, the
 // next is tried all the same: the cause may be gone.
 func (db *DB) writable() error {
-	db.health.set(files, db.engine.sameFiles())
+	db.health.set(files, db.engine.present())
 	c, why := db.health.get()
 	if why == nil || c == database {
 		return nil
@@ -71,15 +71,19 @@ func (db *DB) writable() error {
 // note counts an error of the database, and keeps what it says about changes to come.
 func (db *DB) note(err error) {
 	db.errors.Add(1)
-	switch {
-	case syncFailed(err):
+	switch f := faultOf(err); {
+	case f == unsynced:
 		db.health.set(forGood, fmt.Errorf("the disk failed; restart the server: %w", err))
-	case refuses(err):
+	case f.refuses():
 		db.health.set(database, err)
+	}
+	// A server that is merely slow has lost no connection but the one on which it was waited for.
+	if faultOf(err) == lost && !errors.Is(err, errSilent) {
+		db.lost.Add(1)
 	}
 }
 
-// watchEvery is how often the files are looked at.
+// watchEvery is how often the database is looked at.
 const watchEvery = 300 * time.Millisecond
 
 // watch keeps what Degraded says true while nobody makes a change.
@@ -93,7 +97,12 @@ func (db *DB) watch() {
 			return
 		case <-tick.C:
 		}
-		db.health.set(files, db.engine.sameFiles())
+		db.health.set(files, db.engine.present())
+		if err := db.engine.alive(); err != nil {
+			db.note(err)
+		} else if db.engine.shared() {
+			db.observe()
+		}
 		if c, _ := db.health.get(); c == marks || c == database {
 			db.probe(c)
 		}
@@ -134,25 +143,29 @@ func (db *DB) probe(c cause) {
 	if err != nil {
 		return
 	}
-	_, err = w.conn.exec(`
-		UPDATE probe
-		SET count = count + 1
-		WHERE id = 1`)
-	if err != nil {
-		db.undo()
-		return
-	}
-	if _, err := w.conn.exec(commit); err != nil {
+	if err := w.conn.writeProbe(); err != nil {
 		db.undo()
 		return
 	}
 	db.health.set(database, nil)
 }
 
+// writeProbe writes something of no meaning, and commits.
+func (c *conn) writeProbe() error {
+	_, err := c.exec(`
+		UPDATE probe
+		SET count = count + 1
+		WHERE id = 1`)
+	if err == nil {
+		_, err = c.exec(commit)
+	}
+	return err
+}
+
 // readOnly marks an error as one for which no change can be made. A record that does not exist and
 // one that would break a constraint are the caller's errors.
 func readOnly(err error) error {
-	if err == nil || errors.Is(err, ostiary.ErrReadOnly) || errors.Is(err, ostiary.ErrNotFound) || callersFault(err) {
+	if err == nil || errors.Is(err, ostiary.ErrReadOnly) || errors.Is(err, ostiary.ErrNotFound) || faultOf(err) == caller {
 		return err
 	}
 	return fmt.Errorf("%w: %w", ostiary.ErrReadOnly, err)

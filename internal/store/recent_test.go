@@ -74,7 +74,7 @@ func fill(t *testing.T, db *store.DB) {
 	}
 }
 
-func changesAfter(t *testing.T, db *store.DB, after uint64) (all []ostiary.Change) {
+func changesAfter(t *testing.T, db ostiary.Store, after uint64) (all []ostiary.Change) {
 	t.Helper()
 	err := db.Changes(context.Background(), after, func(c ostiary.Change) error { all = append(all, c); return nil })
 	if err != nil {

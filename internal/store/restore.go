@@ -132,7 +132,7 @@ func inspect(ctx context.Context, path string, backup bool) (head ostiary.Head, 
 			return head, nil, err
 		}
 	}
-	c, err := newConn(ctx, e.writing, nil)
+	c, err := newConn(ctx, e.writing)
 	if err != nil {
 		return head, nil, err
 	}

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
@@ -136,23 +135,28 @@ func (r *reader) readFacts(full chan<- *block, empty <-chan *block, stop <-chan 
 
 // raw reads rows as the driver gives them: reading everything is a third faster that way.
 func (c *conn) raw(text string, fn func([]driver.Value) error) error {
+	l := c.limit()
+	defer l.end()
 	return c.sql.Raw(func(dc any) error {
-		rows, err := dc.(driver.QueryerContext).QueryContext(context.Background(), text, nil)
+		rows, err := dc.(driver.QueryerContext).QueryContext(l, text, nil)
 		if err != nil {
-			return c.failed(err)
+			return c.failed(l, err)
 		}
 		defer rows.Close()
 		row := make([]driver.Value, len(rows.Columns()))
-		for {
+		for n := 1; ; n++ {
 			err := rows.Next(row)
 			if errors.Is(err, io.EOF) {
 				return nil
 			}
 			if err != nil {
-				return c.failed(err)
+				return c.failed(l, err)
 			}
 			if err := fn(row); err != nil {
 				return err
+			}
+			if n%1024 == 0 {
+				l.goOn(c.patience)
 			}
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -12,18 +13,14 @@ import (
 	"strings"
 	"sync/atomic"
 
-	driver "modernc.org/sqlite"
-	lib "modernc.org/sqlite/lib"
+	_ "modernc.org/sqlite" // the driver
+
+	"ostiary"
 )
 
 const (
 	fileName      = "ostiary.db"
 	applicationID = 0x4f737479 // "Osty", in the file's header
-
-	beginReading = `BEGIN`
-	beginWriting = `BEGIN IMMEDIATE`
-	commit       = `COMMIT`
-	rollback     = `ROLLBACK`
 
 	// longLog is how many pages of 4 KiB the write-ahead log may hold before it is written back into
 	// the database.
@@ -37,6 +34,32 @@ type sqlite struct {
 	reading *sql.DB
 	keeper  *sql.Conn                     // keeps the write-ahead log open while other connections come and go
 	files   atomic.Pointer[[]os.FileInfo] // the files as they were when they were opened
+
+	unchecked int // facts written since the write-ahead log was looked at; by whoever changes records
+}
+
+var _ engine = (*sqlite)(nil)
+
+// begin opens the database of a folder for a server: it is brought up to date, and held.
+func (e *sqlite) begin(ctx context.Context, log *slog.Logger) error {
+	if err := e.migrate(ctx, log); err != nil {
+		return err
+	}
+	return e.hold(ctx)
+}
+
+// connect opens a connection. SQLite has one writer at a time: a transaction that will write says so
+// when it begins.
+func (e *sqlite) connect(ctx context.Context, changes bool) (c *conn, err error) {
+	pool, begin := e.reading, `BEGIN`
+	if changes {
+		pool, begin = e.writing, `BEGIN IMMEDIATE`
+	}
+	if c, err = newConn(ctx, pool); err != nil {
+		return nil, err
+	}
+	c.begin = begin
+	return c, nil
 }
 
 // openSQLite opens a database that exists.
@@ -150,9 +173,9 @@ func (e *sqlite) close() error {
 	return errors.Join(err, e.reading.Close())
 }
 
-// sameFiles says whether the files that are open still stand under their names. SQLite would go on
+// present says whether the files that are open still stand under their names. SQLite would go on
 // writing into files that were deleted, and nothing of it would be there after a restart.
-func (e *sqlite) sameFiles() error {
+func (e *sqlite) present() error {
 	for _, open := range *e.files.Load() {
 		path := filepath.Join(filepath.Dir(e.path), open.Name())
 		info, err := os.Stat(path)
@@ -167,9 +190,14 @@ func (e *sqlite) sameFiles() error {
 	return nil
 }
 
-// checkpointIfLong writes the log back into the database when it has grown long. The change that
-// was just made is safe in the log, whatever happens here; note keeps what fails.
-func checkpointIfLong(c *conn) {
+// committed writes the log back into the database when it has grown long. The change that was just
+// made is safe in the log, whatever happens here; the connection tells what fails. The log is looked
+// at every few changes only: most write less than a dozen pages.
+func (e *sqlite) committed(c *conn, _ ostiary.Head, facts int) {
+	if e.unchecked += 1 + facts; e.unchecked < 32 {
+		return
+	}
+	e.unchecked = 0
 	var busy, frames, done int
 	err := c.one(`PRAGMA wal_checkpoint(NOOP)`, nil, &busy, &frames, &done)
 	if err == nil && frames-done >= longLog {
@@ -177,44 +205,31 @@ func checkpointIfLong(c *conn) {
 	}
 }
 
-func code(err error) int {
-	var e *driver.Error
-	if errors.As(err, &e) {
-		return e.Code()
+// made reads the end of the log: nobody else appends to it.
+func (e *sqlite) made(db *DB, at ostiary.Head) (bool, error) {
+	var head ostiary.Head
+	err := db.view(context.Background(), func(r *reader) (err error) {
+		head, err = r.Head()
+		return err
+	})
+	return head == at, err
+}
+
+// compact rewrites the database without what was removed from it: SQLite leaves the text of erased
+// stories where it stood, in space that is free.
+func (e *sqlite) compact(ctx context.Context, c *conn) error {
+	for _, text := range []string{`VACUUM`, `PRAGMA wal_checkpoint(TRUNCATE)`} {
+		if _, err := c.sql.ExecContext(ctx, text); err != nil {
+			return c.failed(c.limit(), err)
+		}
 	}
-	return lib.SQLITE_OK
+	return nil
 }
 
-// refuses says that the database takes no changes for now.
-func refuses(err error) bool {
-	switch code(err) & 0xff {
-	case lib.SQLITE_FULL, lib.SQLITE_READONLY, lib.SQLITE_BUSY, lib.SQLITE_LOCKED, lib.SQLITE_CANTOPEN,
-		lib.SQLITE_PERM, lib.SQLITE_CORRUPT, lib.SQLITE_NOTADB, lib.SQLITE_IOERR, lib.SQLITE_NOMEM:
-		return true
-	}
-	return false
-}
-
-// damaged says that the file is no good.
-func damaged(err error) bool {
-	c := code(err) & 0xff
-	return c == lib.SQLITE_CORRUPT || c == lib.SQLITE_NOTADB
-}
-
-// ioFailed says that reading or writing failed.
-func ioFailed(err error) bool { return code(err)&0xff == lib.SQLITE_IOERR }
-
-// syncFailed says that something written may never reach the disk.
-func syncFailed(err error) bool {
-	switch code(err) {
-	case lib.SQLITE_IOERR_FSYNC, lib.SQLITE_IOERR_DIR_FSYNC, lib.SQLITE_IOERR_WRITE, lib.SQLITE_IOERR_TRUNCATE:
-		return true
-	}
-	return false
-}
-
-// callersFault says that a record would break a constraint: a name given twice, an owner who is not there.
-func callersFault(err error) bool { return code(err)&0xff == lib.SQLITE_CONSTRAINT }
+func (e *sqlite) shared() bool                        { return false }
+func (e *sqlite) alive() error                        { return nil }
+func (e *sqlite) seal(*writer) error                  { return nil }
+func (e *sqlite) hints(context.Context) <-chan uint64 { return nil }
 
 // noTransaction says that a rollback found nothing to undo: SQLite had undone it already.
 func noTransaction(err error) bool { return strings.Contains(err.Error(), "no transaction is active") }

@@ -23,8 +23,9 @@ var (
 	ErrNewer   = errors.New("the database was written by a newer version")
 )
 
-// Options say where the mark lies, and what to accept.
+// Options say where the records and the mark lie, and what to accept.
 type Options struct {
+	Database       DSN          // of PostgreSQL; zero: SQLite in the folder
 	Mark           string       // path of the mark file; empty: DIR/mark
 	AcceptRollback bool         // open a database that is behind the mark
 	Log            *slog.Logger // may be nil
@@ -33,12 +34,13 @@ type Options struct {
 // readers is how many snapshots can be read at once.
 const readers = 8
 
-// DB is an ostiary.Store in one folder, which belongs to it until it is closed.
+// DB is an ostiary.Store. Its folder, where the mark lies, belongs to it until it is closed; on SQLite the
+// records lie there too.
 type DB struct {
 	dir     string
 	log     *slog.Logger
 	lock    *lock
-	engine  *sqlite
+	engine  engine
 	mark    *mark
 	retired *retired
 
@@ -49,8 +51,8 @@ type DB struct {
 
 	recent recent
 
-	again     int // guarded by turn: tokens that were retired again
-	unchecked int // guarded by turn: facts written since the write-ahead log was looked at
+	again int           // guarded by turn: tokens that were retired again
+	lost  atomic.Uint64 // connections that turned out to be gone
 
 	health health
 	errors atomic.Uint64
@@ -62,7 +64,7 @@ type DB struct {
 
 var _ ostiary.Store = (*DB)(nil)
 
-// Create makes the folder and a new database in it, and opens it.
+// Create makes the folder and new records, in it or in an empty database of PostgreSQL, and opens them.
 func Create(ctx context.Context, dir string, o Options) (*DB, error) {
 	if err := makeDir(dir); err != nil {
 		return nil, fmt.Errorf("making the folder: %w", err)
@@ -71,7 +73,11 @@ func Create(ctx context.Context, dir string, o Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := create(ctx, dir, o); err != nil {
+	makeNew := create
+	if o.Database.given() {
+		makeNew = createPostgres
+	}
+	if err := makeNew(ctx, dir, o); err != nil {
 		l.release()
 		return nil, err
 	}
@@ -92,9 +98,14 @@ func create(ctx context.Context, dir string, o Options) error {
 	return nil
 }
 
-// Open opens the database in a folder. It never makes one.
+// Open opens the records. It never makes any. With PostgreSQL it makes the folder: a node that joins has
+// seen nothing yet.
 func Open(ctx context.Context, dir string, o Options) (*DB, error) {
-	if err := needFile(filepath.Join(dir, fileName)); err != nil {
+	need := func() error { return needFile(filepath.Join(dir, fileName)) }
+	if o.Database.given() {
+		need = func() error { return makeDir(dir) }
+	}
+	if err := need(); err != nil {
 		return nil, err
 	}
 	l, err := lockDir(dir)
@@ -117,7 +128,7 @@ func open(ctx context.Context, dir string, o Options, l *lock) (*DB, error) {
 		db.reading <- nil
 	}
 	if err := db.start(ctx, o); err != nil {
-		if damaged(err) {
+		if faultOf(err) == damaged {
 			err = fmt.Errorf("%w; the file is damaged, or another one's log lies beside it: restore a backup", err)
 		}
 		return nil, errors.Join(err, db.release())
@@ -127,98 +138,57 @@ func open(ctx context.Context, dir string, o Options, l *lock) (*DB, error) {
 }
 
 func (db *DB) start(ctx context.Context, o Options) (err error) {
-	file := filepath.Join(db.dir, fileName)
-	if err := checkFile(file); err != nil {
+	name := filepath.Join(db.dir, fileName)
+	if o.Database.given() {
+		name = "the database"
+		err = db.startPostgres(ctx, o.Database)
+	} else {
+		err = db.startSQLite(ctx, name)
+	}
+	if err != nil {
 		return err
 	}
-	if db.engine, err = openSQLite(ctx, file); err != nil {
-		return fmt.Errorf("opening %s: %w", file, err)
-	}
-	if err := db.engine.migrate(ctx, db.log); err != nil {
-		return err
-	}
-	if db.writing, err = db.newWriting(ctx); err != nil {
-		return fmt.Errorf("opening %s: %w", file, err)
+	if db.writing, err = db.connect(context.WithoutCancel(ctx), true); err != nil {
+		return fmt.Errorf("opening %s: %w", name, err)
 	}
 	if db.head, err = readHead(db.writing); err != nil {
-		return fmt.Errorf("opening %s: %w", file, err)
-	}
-	if err := db.engine.hold(ctx); err != nil {
-		return fmt.Errorf("opening %s: %w", file, err)
+		return fmt.Errorf("opening %s: %w", name, err)
 	}
 	return db.meetMark(ctx, markPath(db.dir, o), o)
 }
 
-func (db *DB) newWriting(ctx context.Context) (*conn, error) {
-	return newConn(context.WithoutCancel(ctx), db.engine.writing, db.note)
-}
-
-// View shows fn one snapshot. It waits while eight others are being read.
-func (db *DB) View(ctx context.Context, fn func(ostiary.Reader) error) error {
-	return db.view(ctx, func(r *reader) error { return fn(r) })
-}
-
-func (db *DB) view(ctx context.Context, fn func(*reader) error) error {
-	if err := ctx.Err(); err != nil {
+func (db *DB) startSQLite(ctx context.Context, file string) error {
+	if err := checkFile(file); err != nil {
 		return err
 	}
-	c, err := db.borrow(ctx)
+	e, err := openSQLite(ctx, file)
+	if err != nil {
+		return fmt.Errorf("opening %s: %w", file, err)
+	}
+	db.engine = e
+	return e.begin(ctx, db.log)
+}
+
+func (db *DB) startPostgres(ctx context.Context, at DSN) error {
+	e, err := openPostgres(ctx, at, db.log)
 	if err != nil {
 		return err
 	}
-	whole := false
-	defer func() { db.giveBack(c, whole) }()
-	if _, err := c.exec(beginReading); err != nil {
-		return fmt.Errorf("beginning to read: %w", err)
-	}
-	if err := fn(&reader{ctx: ctx, conn: c, db: db}); err != nil {
-		_, end := c.exec(rollback)
-		whole = end == nil
-		return err
-	}
-	if _, err := c.exec(rollback); err != nil {
-		return fmt.Errorf("ending to read: %w", err)
-	}
-	whole = true
+	db.engine = e
 	return nil
 }
 
-// borrow takes a connection that nobody reads from.
-func (db *DB) borrow(ctx context.Context) (*conn, error) {
-	select {
-	case <-db.closing:
-		return nil, errClosed
-	default:
-	}
-	select {
-	case c := <-db.reading:
-		if c != nil {
-			return c, nil
-		}
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-db.closing:
-		return nil, errClosed
-	}
-	c, err := newConn(context.WithoutCancel(ctx), db.engine.reading, db.note)
+// connect opens a connection for changes, or one for reading.
+func (db *DB) connect(ctx context.Context, changes bool) (*conn, error) {
+	age := db.lost.Load()
+	c, err := db.engine.connect(ctx, changes)
 	if err != nil {
 		db.note(err)
-		db.reading <- nil
 		return nil, fmt.Errorf("opening a connection: %w", err)
 	}
+	c.seen, c.age = db.note, age
 	return c, nil
 }
-
-// giveBack returns a connection. One whose transaction may still be open is not used again.
-func (db *DB) giveBack(c *conn, whole bool) {
-	if !whole {
-		c.close()
-		c = nil
-	}
-	db.reading <- c
-}
-
-var errClosed = errors.New("the store is closed")
 
 // batch is how many entries of the log one transaction reads, so that none keeps the write-ahead
 // log from being reused for long.
@@ -227,7 +197,8 @@ const batch = 500
 // Changes gives the log after a revision. fn is not called inside a transaction, and may stop the
 // walk with an error.
 func (db *DB) Changes(ctx context.Context, after uint64, fn func(ostiary.Change) error) error {
-	if held := db.recent.after(after); held != nil && ctx.Err() == nil {
+	// Where other nodes make changes too, what this one holds is not all that there is.
+	if held := db.recent.after(after); held != nil && ctx.Err() == nil && !db.engine.shared() {
 		for _, c := range held {
 			if err := fn(c); err != nil {
 				return err
@@ -266,6 +237,10 @@ func eachChange(after uint64, fn func(ostiary.Change) error, read func(uint64) (
 		}
 	}
 }
+
+// Hints gives revisions that other nodes say they have made, soon after they did; nil on SQLite, where
+// there are no others. It may miss some: the truth is what View says.
+func (db *DB) Hints(ctx context.Context) <-chan uint64 { return db.engine.hints(ctx) }
 
 // ErrorCount is how many errors the database has answered with.
 func (db *DB) ErrorCount() uint64 { return db.errors.Load() }

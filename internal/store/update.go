@@ -4,9 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"time"
 
 	"ostiary"
 )
+
+// tries is how often a change is made anew where somebody else's came between.
+const tries = 8
 
 // Update makes a change in one transaction, one at a time. Once the transaction has begun it is
 // finished, whatever becomes of ctx.
@@ -18,11 +23,16 @@ func (db *DB) Update(ctx context.Context, fn func(ostiary.Writer) error) error {
 	if err := db.writable(); err != nil {
 		return err
 	}
-	w, err := db.begin(ctx)
-	if err != nil {
-		return err
+	for n := 1; ; n++ {
+		w, err := db.begin(ctx)
+		if err == nil {
+			err = db.finish(w, fn)
+		}
+		if err == nil || w == nil || !w.conn.conflict || n == tries {
+			return err
+		}
+		time.Sleep(rand.N(time.Duration(n) * 10 * time.Millisecond))
 	}
-	return db.finish(w, fn)
 }
 
 func (db *DB) takeTurn(ctx context.Context) error {
@@ -44,37 +54,55 @@ func (db *DB) takeTurn(ctx context.Context) error {
 	}
 }
 
-// begin starts a transaction. SQLite has one writer at a time: a transaction that will write says
-// so when it begins.
+// begin starts a transaction.
 func (db *DB) begin(ctx context.Context) (*writer, error) {
-	if err := db.needWriting(ctx); err != nil {
+	if err := db.needWriting(); err != nil {
 		return nil, err
 	}
-	if _, err := db.writing.exec(beginWriting); err != nil {
+	c, err := db.beginOn(context.Background(), db.writing, true)
+	if db.writing = c; err != nil {
 		return nil, readOnly(err)
 	}
-	w := &writer{reader: reader{ctx: context.WithoutCancel(ctx), conn: db.writing, db: db}}
-	head, err := w.Head()
-	if err == nil && head != db.head {
-		err = fmt.Errorf("another program has changed the database: it is at revision %d, not %d; restart the server",
-			head.Revision, db.head.Revision)
-		db.health.set(forGood, err)
+	w := &writer{reader: reader{ctx: context.WithoutCancel(ctx), conn: c, db: db}}
+	if w.head, err = w.Head(); err == nil {
+		err = db.meet(&w.reader, w.head)
 	}
 	if err != nil {
 		db.undo()
 		return nil, readOnly(err)
 	}
-	w.head = head
+	w.from = w.head
 	return w, nil
 }
 
-// needWriting opens the connection again that a failure ended.
-func (db *DB) needWriting(ctx context.Context) (err error) {
-	if db.writing != nil {
-		return nil
+// beginOn begins a transaction on a connection, or on a new one where this one turns out to be gone.
+// It closes the connection on which it fails.
+func (db *DB) beginOn(base context.Context, c *conn, changes bool) (*conn, error) {
+	c.base, c.conflict = base, false
+	_, err := c.exec(c.begin)
+	if faultOf(err) == lost && base.Err() == nil && !errors.Is(err, errSilent) {
+		c.close()
+		if c, err = db.connect(base, changes); err != nil {
+			return nil, err
+		}
+		c.base = base
+		_, err = c.exec(c.begin)
 	}
-	if db.writing, err = db.newWriting(ctx); err != nil {
-		db.note(err)
+	if err != nil {
+		c.close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// needWriting opens the connection again that a failure ended.
+func (db *DB) needWriting() (err error) {
+	if db.writing != nil && db.writing.age != db.lost.Load() {
+		db.writing.close()
+		db.writing = nil
+	}
+	if db.writing == nil {
+		db.writing, err = db.connect(context.Background(), true)
 	}
 	return readOnly(err)
 }
@@ -102,6 +130,11 @@ func (db *DB) finish(w *writer, fn func(ostiary.Writer) error) (err error) {
 	if w.retiring, err = w.retiredBy(w.made); err != nil {
 		return readOnly(err)
 	}
+	if len(w.changes) > 0 {
+		if err := db.engine.seal(w); err != nil {
+			return readOnly(err)
+		}
+	}
 	done = true
 	if _, err := w.conn.exec(commit); err != nil {
 		if err := db.lookUp(w, err); err != nil {
@@ -121,7 +154,8 @@ func (db *DB) undo() {
 
 // lookUp finds out what became of a commit that failed. It returns nil if it took place after all.
 func (db *DB) lookUp(w *writer, failed error) error {
-	if ioFailed(failed) {
+	fault := faultOf(failed)
+	if fault == ioFailed || fault == unsynced {
 		// The system may have dropped what it could not write, and says so only once: nothing that
 		// this process reads shows what is on the disk.
 		err := fmt.Errorf("the disk failed while a change was being written; restart the server: %w", failed)
@@ -130,16 +164,24 @@ func (db *DB) lookUp(w *writer, failed error) error {
 		return &ostiary.UncertainError{Facts: w.made, Err: err}
 	}
 	db.undo()
-	var head ostiary.Head
-	err := db.view(context.Background(), func(r *reader) (err error) {
-		head, err = r.Head()
-		return err
-	})
+	if w.conn.conflict {
+		return readOnly(failed)
+	}
+	if w.entries == 0 {
+		if fault == lost {
+			return &ostiary.UncertainError{Err: failed}
+		}
+		return readOnly(failed)
+	}
+	made, err := db.engine.made(db, w.head)
 	switch {
+	case err != nil && db.engine.shared():
+		db.health.set(database, failed)
+		return &ostiary.UncertainError{Facts: w.made, Err: errors.Join(failed, err)}
 	case err != nil:
 		db.health.set(forGood, fmt.Errorf("a change may have been made or not; restart the server: %w", failed))
 		return &ostiary.UncertainError{Facts: w.made, Err: errors.Join(failed, err)}
-	case head == w.head && w.entries > 0:
+	case made:
 		return nil
 	}
 	return readOnly(failed)
@@ -153,7 +195,7 @@ func (db *DB) committed(w *writer) error {
 		db.recent.forget()
 	}
 	db.health.set(database, nil)
-	if err := db.engine.sameFiles(); err != nil {
+	if err := db.engine.present(); err != nil {
 		db.health.set(files, err)
 		return &ostiary.UncertainError{Facts: w.made, Err: err}
 	}
@@ -166,10 +208,6 @@ func (db *DB) committed(w *writer) error {
 			return &ostiary.UncertainError{Facts: w.made, Err: err}
 		}
 	}
-	// The log is looked at every few changes only: most write less than a dozen pages.
-	if db.unchecked += 1 + len(w.made); db.unchecked >= 32 {
-		db.unchecked = 0
-		checkpointIfLong(w.conn)
-	}
+	db.engine.committed(w.conn, w.head, len(w.made))
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 // facts of what it puts until they are appended.
 type writer struct {
 	reader
+	from     ostiary.Head // where the log ended when the transaction began
 	head     ostiary.Head
 	facts    []ostiary.Fact   // not appended yet
 	made     []ostiary.Fact   // appended, by all entries of the transaction

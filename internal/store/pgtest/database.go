@@ -26,32 +26,25 @@ func (c *Cluster) SocketURL(database string) string {
 	return (&url.URL{Scheme: "postgres", User: url.User(User), Path: "/" + database, RawQuery: query.Encode()}).String()
 }
 
-// Database makes an empty database, and gives its name. It goes when the test ends.
+// Database makes an empty database, and gives its name. It goes with the cluster: dropping each by itself
+// takes longer than most tests.
 func (c *Cluster) Database(t testing.TB) string {
 	t.Helper()
 	name := fmt.Sprintf("test_%d", c.named.Add(1))
 	c.Exec(t, "postgres", "CREATE DATABASE "+name+" TEMPLATE template0")
-	t.Cleanup(func() {
-		if c.Pid() != 0 {
-			c.tryExec("postgres", "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)")
-		}
-	})
 	return name
 }
 
 // Exec runs a statement as the superuser.
 func (c *Cluster) Exec(t testing.TB, database, statement string, args ...any) {
 	t.Helper()
-	if err := c.tryExec(database, statement, args...); err != nil {
-		t.Fatalf("pgtest: %s: %v", statement, err)
-	}
-}
-
-func (c *Cluster) tryExec(database, statement string, args ...any) error {
-	return c.with(database, func(ctx context.Context, conn *pgx.Conn) error {
+	err := c.with(database, func(ctx context.Context, conn *pgx.Conn) error {
 		_, err := conn.Exec(ctx, statement, args...)
 		return err
 	})
+	if err != nil {
+		t.Fatalf("pgtest: %s: %v", statement, err)
+	}
 }
 
 func (c *Cluster) with(database string, fn func(context.Context, *pgx.Conn) error) error {

@@ -1,0 +1,224 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"ostiary"
+)
+
+// How long a node waits for the database, and the database for a node. One that is frozen in the middle
+// of a change holds up the others until its connection is ended, which is before they give up.
+const (
+	connectWithin = 2 * time.Second // each host
+	frozenFor     = 3 * time.Second // a change of which nothing more is heard is undone
+	lockWithin    = 5 * time.Second
+	statementFor  = 6 * time.Second // of a change
+	patience      = 8 * time.Second // until a server that does not answer is given up
+	lookUpWithin  = 5 * time.Second
+	pingWithin    = time.Second
+	readingFor    = 10 * time.Minute // a statement that reads; its rows may be used slowly
+)
+
+// Whoever makes a change takes the lock before anything is read: so no change works on a snapshot that
+// misses another one, whichever node made it. Reading takes no lock and waits for none.
+const (
+	beginReading = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`
+	beginWriting = `BEGIN ISOLATION LEVEL SERIALIZABLE; LOCK TABLE head IN EXCLUSIVE MODE`
+)
+
+// A postgres is a database of PostgreSQL that several nodes share.
+type postgres struct {
+	config  *pgx.ConnConfig // as it was given, for what is neither a change nor reading
+	writing *sql.DB
+	reading *sql.DB
+	watch   *conn // asks whether the database is there
+
+	latest  chan uint64 // a revision to tell the others; holds the newest
+	ctx     context.Context
+	stop    context.CancelFunc
+	telling sync.WaitGroup
+}
+
+var _ engine = (*postgres)(nil)
+
+// openPostgres opens records that exist, and brings their schema up to date.
+func openPostgres(ctx context.Context, at DSN, log *slog.Logger) (*postgres, error) {
+	config, err := configure(at)
+	if err != nil {
+		return nil, err
+	}
+	if err := examine(ctx, config, log); err != nil {
+		return nil, fmt.Errorf("opening the database: %w", err)
+	}
+	if err := migratePostgres(ctx, config, log); err != nil {
+		return nil, err
+	}
+	e := &postgres{config: config, latest: make(chan uint64, 1)}
+	e.ctx, e.stop = context.WithCancel(context.Background())
+	e.writing = pool(config, map[string]time.Duration{
+		"lock_timeout": lockWithin, "statement_timeout": statementFor, "idle_in_transaction_session_timeout": frozenFor,
+	})
+	e.reading = pool(config, map[string]time.Duration{
+		"statement_timeout": readingFor, "idle_in_transaction_session_timeout": readingFor,
+	})
+	e.telling.Go(e.tell)
+	return e, nil
+}
+
+// configure reads the URL, and demands what must hold however it was written.
+func configure(at DSN) (*pgx.ConnConfig, error) {
+	c, err := at.parse()
+	if err != nil {
+		return nil, err
+	}
+	if c.ConnectTimeout == 0 {
+		c.ConnectTimeout = connectWithin
+	}
+	dialer := &net.Dialer{
+		Timeout:         c.ConnectTimeout,
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 2 * time.Second, Interval: time.Second, Count: 3},
+		Control:         giveUpAfter(patience),
+	}
+	c.DialFunc = dialer.DialContext
+	c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	c.OnPgError = func(_ *pgconn.PgConn, e *pgconn.PgError) (goOn bool) {
+		fatal := e.SeverityUnlocalized == "FATAL" || e.SeverityUnlocalized == "PANIC"
+		return !fatal && postgresFault(e.Code) != lost
+	}
+	c.OnNotice = noteWarning
+	c.RuntimeParams["application_name"] = "ostiary"
+	c.RuntimeParams["client_encoding"] = "UTF8"
+	return c, nil
+}
+
+func pool(config *pgx.ConnConfig, times map[string]time.Duration) *sql.DB {
+	c := config.Copy()
+	for name, d := range times {
+		c.RuntimeParams[name] = strconv.FormatInt(d.Milliseconds(), 10)
+	}
+	return sql.OpenDB(pgConnector{stdlib.GetConnector(*c)})
+}
+
+// connect opens a connection within the time in which a server must answer.
+func (e *postgres) connect(ctx context.Context, changes bool) (*conn, error) {
+	ctx, stop := context.WithTimeout(ctx, patience)
+	defer stop()
+	pool, begin := e.reading, beginReading
+	if changes {
+		pool, begin = e.writing, beginWriting
+	}
+	c, err := newConn(ctx, pool)
+	if err != nil {
+		return nil, err
+	}
+	c.begin, c.patience = begin, patience
+	return c, nil
+}
+
+func (e *postgres) shared() bool   { return true }
+func (e *postgres) present() error { return nil }
+
+// alive asks on a connection of its own.
+func (e *postgres) alive() error {
+	if e.watch == nil {
+		ctx, stop := context.WithTimeout(e.ctx, pingWithin)
+		defer stop()
+		c, err := newConn(ctx, e.reading)
+		if err != nil {
+			return err
+		}
+		c.patience, e.watch = pingWithin, c
+	}
+	var one int
+	if err := e.watch.one(`SELECT 1`, nil, &one); err != nil {
+		e.watch.close()
+		e.watch = nil
+		return err
+	}
+	return nil
+}
+
+// seal writes where the log ends now.
+func (e *postgres) seal(w *writer) error {
+	n, err := w.conn.exec(`
+		UPDATE head
+		SET revision = $1, chain = $2
+		WHERE id = 1 AND revision = $3`, w.head.Revision, w.head.Chain[:], w.from.Revision)
+	if err == nil && n != 1 {
+		err = fmt.Errorf("the table head does not say revision %d, where the log ended", w.from.Revision)
+	}
+	return err
+}
+
+// made asks on a new connection, which may lead to another server, and asks again for some seconds.
+func (e *postgres) made(_ *DB, at ostiary.Head) (made bool, err error) {
+	for end := time.Now().Add(lookUpWithin); ; time.Sleep(200 * time.Millisecond) {
+		if made, err = e.look(at); err == nil || time.Now().After(end) {
+			return made, err
+		}
+	}
+}
+
+// look takes the lock first: a transaction whose connection was lost may still be about to commit, and
+// holds the lock until it is over. What it reads counts once a commit after it is acknowledged: a server
+// that waits for its copies has then copied this too.
+func (e *postgres) look(at ostiary.Head) (bool, error) {
+	c, err := e.connect(context.Background(), true)
+	if err != nil {
+		return false, err
+	}
+	defer c.close()
+	if _, err := c.exec(c.begin); err != nil {
+		return false, err
+	}
+	found, err := headAt(c, at.Revision)
+	if err != nil && !errors.Is(err, ostiary.ErrNotFound) {
+		return false, err
+	}
+	return err == nil && found == at, c.writeProbe()
+}
+
+// committed has the others told, if somebody listens: off the way of the change.
+func (e *postgres) committed(_ *conn, at ostiary.Head, _ int) {
+	select {
+	case <-e.latest: // an older one that was not told yet
+	default:
+	}
+	e.latest <- at.Revision
+}
+
+func (e *postgres) compact(ctx context.Context, _ *conn) error {
+	c, err := pgx.ConnectConfig(ctx, e.config)
+	if err != nil {
+		return &lostError{err}
+	}
+	defer c.Close(ctx)
+	_, err = c.Exec(ctx, `VACUUM FULL log`)
+	return err
+}
+
+var errNoCopy = errors.New("the records are in PostgreSQL: back them up with pg_dump, or as you back up all of its " +
+	"databases")
+
+func (e *postgres) copyTo(context.Context, string) error { return errNoCopy }
+
+func (e *postgres) close() error {
+	e.stop()
+	e.telling.Wait()
+	if e.watch != nil {
+		e.watch.close()
+	}
+	return errors.Join(e.writing.Close(), e.reading.Close())
+}

@@ -1,0 +1,91 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"ostiary"
+)
+
+// View shows fn one snapshot. It waits while eight others are being read.
+func (db *DB) View(ctx context.Context, fn func(ostiary.Reader) error) error {
+	return db.view(ctx, func(r *reader) error { return fn(r) })
+}
+
+func (db *DB) view(ctx context.Context, fn func(*reader) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	base, end := db.base(ctx)
+	defer end()
+	c, err := db.borrow(ctx, base)
+	if err != nil {
+		return err
+	}
+	whole := false
+	defer func() { db.giveBack(c, whole) }()
+	if c, err = db.beginOn(base, c, false); err != nil {
+		return fmt.Errorf("beginning to read: %w", err)
+	}
+	if err := fn(&reader{ctx: ctx, conn: c, db: db}); err != nil {
+		_, end := c.exec(rollback)
+		whole = end == nil
+		return err
+	}
+	if _, err := c.exec(rollback); err != nil {
+		return fmt.Errorf("ending to read: %w", err)
+	}
+	whole = true
+	return nil
+}
+
+// base is what reading goes by. Who goes away costs no connection; who has a deadline is held to it, by a
+// server that may fall silent.
+func (db *DB) base(ctx context.Context) (context.Context, context.CancelFunc) {
+	if at, limited := ctx.Deadline(); limited && db.engine.shared() {
+		return context.WithDeadline(context.Background(), at)
+	}
+	return context.Background(), func() {}
+}
+
+// borrow takes a connection that nobody reads from.
+func (db *DB) borrow(ctx, base context.Context) (*conn, error) {
+	select {
+	case <-db.closing:
+		return nil, errClosed
+	default:
+	}
+	select {
+	case c := <-db.reading:
+		if c != nil && c.age == db.lost.Load() {
+			return c, nil
+		}
+		if c != nil {
+			c.close()
+		}
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-db.closing:
+		return nil, errClosed
+	}
+	c, err := db.connect(base, false)
+	if err != nil {
+		db.reading <- nil
+	}
+	return c, err
+}
+
+// giveBack returns a connection. One whose transaction may still be open is not used again.
+func (db *DB) giveBack(c *conn, whole bool) {
+	if c != nil && !whole {
+		c.close()
+		c = nil
+	}
+	if c != nil {
+		c.base = context.Background()
+	}
+	db.reading <- c
+}
+
+var errClosed = errors.New("the store is closed")
