@@ -257,7 +257,7 @@ func (h history) Changes(after uint64, fn func(ostiary.Change) error) error {
 
 func (f *fleet) history() history {
 	f.Helper()
-	db, err := store.Open(f.Context(), f.TempDir(), store.Options{Database: f.url()})
+	db, err := store.Open(f.Context(), f.TempDir(), store.Options{Database: store.ReadDSN(f.url())})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -97,7 +97,7 @@ func (n *node) open(ctx context.Context) (err error) {
 	if err := n.openNodes(ctx, counted, followed); err != nil {
 		return err
 	}
-	if err := followed.Load(ctx, counted); err != nil {
+	if err := n.loadMemory(ctx, counted, followed); err != nil {
 		return err
 	}
 	n.usage, err = usage.Open(filepath.Join(cfg.Data, "use.db"), usage.Options{Every: cfg.UseFlush, Now: n.now, Log: n.log})

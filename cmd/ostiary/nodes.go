@@ -22,16 +22,33 @@ const streamsEnd = time.Second
 
 // openNodes makes what follows the log, and puts this node on record. It comes before memory is loaded.
 func (n *node) openNodes(ctx context.Context, log follow.Log, dir follow.Directory) error {
-	n.follower = follow.New(log, dir, n.log)
 	me, err := n.self()
 	if err != nil {
 		return err
 	}
-	n.nodes = follow.NewNodes(follow.NewLocal(), me, n.follower, n.directory, n.cfg.ConfirmWithin, n.log)
+	var registry follow.Registry = follow.NewLocal()
+	n.follower = follow.New(log, dir, n.log)
+	if others := n.db.Registry(); others != nil {
+		lease := n.cfg.Lease
+		if n.cfg.ServeStale {
+			lease = follow.Forever
+		}
+		registry = others
+		n.follower = follow.NewShared(log, dir, lease, n.db.Hints(context.Background()), n.log)
+	}
+	n.nodes = follow.NewNodes(registry, me, n.follower, n.directory, n.cfg.ConfirmWithin, n.log)
 	if err := n.nodes.Join(ctx); err != nil {
 		return fmt.Errorf("putting this node on record: %w", err)
 	}
 	return nil
+}
+
+// loadMemory fills memory from the records, and renews its lease.
+func (n *node) loadMemory(ctx context.Context, log follow.Log, dir follow.Directory) error {
+	if err := dir.Load(ctx, log); err != nil {
+		return err
+	}
+	return n.follower.Look(ctx)
 }
 
 // self is this node as the others know it.

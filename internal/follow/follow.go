@@ -99,12 +99,16 @@ func (f *Follower) CatchUp(ctx context.Context, revision uint64) error {
 func (f *Follower) Run(ctx context.Context) {
 	tick := time.NewTicker(Interval)
 	defer tick.Stop()
+	hints := f.hints
 	for {
 		var err error
 		select {
 		case <-ctx.Done():
 			return
-		case revision := <-f.hints:
+		case revision, open := <-hints:
+			if !open {
+				hints = nil
+			}
 			err = f.CatchUp(ctx, revision)
 		case <-tick.C:
 			err = f.Look(ctx)

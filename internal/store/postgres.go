@@ -28,6 +28,7 @@ const (
 	patience      = 8 * time.Second // until a server that does not answer is given up
 	lookUpWithin  = 5 * time.Second
 	pingWithin    = time.Second
+	wordWithin    = 2 * time.Second
 	readingFor    = 10 * time.Minute // a statement that reads; its rows may be used slowly
 )
 
@@ -43,7 +44,8 @@ type postgres struct {
 	config  *pgx.ConnConfig // as it was given, for what is neither a change nor reading
 	writing *sql.DB
 	reading *sql.DB
-	watch   *conn // asks whether the database is there
+	words   *sql.DB // for what nodes say of themselves
+	watch   *conn   // asks whether the database is there
 
 	latest  chan uint64 // a revision to tell the others; holds the newest
 	ctx     context.Context
@@ -73,6 +75,11 @@ func openPostgres(ctx context.Context, at DSN, log *slog.Logger) (*postgres, err
 	e.reading = pool(config, map[string]time.Duration{
 		"statement_timeout": readingFor, "idle_in_transaction_session_timeout": readingFor,
 	})
+	unhurried := config.Copy()
+	unhurried.RuntimeParams["synchronous_commit"] = "off"
+	e.words = pool(unhurried, map[string]time.Duration{"statement_timeout": wordWithin})
+	e.words.SetMaxOpenConns(4)
+	e.words.SetMaxIdleConns(4)
 	e.telling.Go(e.tell)
 	return e, nil
 }
@@ -220,5 +227,5 @@ func (e *postgres) close() error {
 	if e.watch != nil {
 		e.watch.close()
 	}
-	return errors.Join(e.writing.Close(), e.reading.Close())
+	return errors.Join(e.writing.Close(), e.reading.Close(), e.words.Close())
 }

@@ -1,0 +1,46 @@
+package store_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"ostiary"
+	"ostiary/internal/store/pgtest"
+)
+
+func TestNodesAreKeptAsTheySayTheyAre(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Shared(t)
+	url := c.URL(c.Database(t))
+	one, other := createOn(t, url).Registry(), join(t, url).Registry()
+	a := ostiary.Node{
+		ID: "a", Name: "api-1", Version: "1.2", Via: "b", Applied: 7, Lease: time.Minute, Tail: time.Second,
+		Signs: 30 * time.Second, Stale: true, Stopped: true,
+	}
+	ok(t, one.PutNode(t.Context(), a))
+	ok(t, other.PutNode(t.Context(), ostiary.Node{ID: "b"}))
+	a.Applied, a.Beat, a.Stopped = 8, 2, false
+	ok(t, one.PutNode(t.Context(), a))
+	all, err := other.Nodes(t.Context())
+	ok(t, err)
+	byID := cmpopts.SortSlices(func(x, y ostiary.Node) bool { return x.ID < y.ID })
+	clocks := cmpopts.IgnoreFields(ostiary.Node{}, "SeenOn", "Quiet")
+	if diff := cmp.Diff([]ostiary.Node{a, {ID: "b", Beat: 1}}, all, byID, clocks); diff != "" {
+		t.Errorf("nodes (-want +got):\n%s", diff)
+	}
+	for _, n := range all {
+		if age := time.Since(n.SeenOn); age < -time.Minute || age > time.Minute || n.Quiet > time.Minute {
+			t.Errorf("%s was seen on %v, %v ago", n.ID, n.SeenOn, n.Quiet)
+		}
+	}
+	ok(t, other.DropNode(t.Context(), "a"))
+	if all, err = one.Nodes(t.Context()); err != nil || len(all) != 1 {
+		t.Errorf("after one was dropped: %v, %v", all, err)
+	}
+	if create(t, t.TempDir()+"/data").Registry() != nil {
+		t.Error("an SQLite file has a registry")
+	}
+}
