@@ -85,7 +85,10 @@ func New(store ostiary.Store, dir Directory, follow Follower, usage Usage, set S
 		set.Format.Prefix = ostiary.DefaultSecretPrefix
 	}
 	a := &Authority{store: store, dir: dir, follow: follow, usage: usage, set: set, rates: newRates(set.RatePerSec)}
-	a.firsts = newFirsts(a)
+	a.firsts = newFirsts(a, func(ctx context.Context, c Contact) error {
+		_, err := a.Meet(ctx, c)
+		return err
+	})
 	return a
 }
 

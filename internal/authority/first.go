@@ -3,6 +3,7 @@ package authority
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 // the same moment, and never more than the caps allow.
 type firsts struct {
 	a     *Authority
+	put   func(context.Context, Contact) error // returns once memory has the record
 	begun sync.WaitGroup
 	stop  context.Context
 	halt  context.CancelFunc
@@ -41,9 +43,9 @@ type flight struct {
 // maxFlights bounds what waits for a database that is away; beyond it a later request records.
 const maxFlights = 10_000
 
-func newFirsts(a *Authority) *firsts {
+func newFirsts(a *Authority, put func(context.Context, Contact) error) *firsts {
 	f := &firsts{
-		a: a, flights: map[firstKey]*flight{}, pace: map[ostiary.ID]*rate.Limiter{}, noted: map[ostiary.ID]time.Time{},
+		a: a, put: put, flights: map[firstKey]*flight{}, pace: map[ostiary.ID]*rate.Limiter{}, noted: map[ostiary.ID]time.Time{},
 	}
 	f.stop, f.halt = context.WithCancel(context.Background())
 	return f
@@ -77,7 +79,7 @@ func (f *firsts) join(d *ostiary.Decision, q *ostiary.Question) *flight {
 	if f.closed || len(f.flights) >= maxFlights {
 		return nil
 	}
-	e := newEvidence(d, q)
+	e := newContact(d, q)
 	if d.App == 0 && !f.allows(d, &e) {
 		return nil
 	}
@@ -89,7 +91,7 @@ func (f *firsts) join(d *ostiary.Decision, q *ostiary.Question) *flight {
 
 // allows says whether the caps have room for a new record, or the log must still be told that they
 // have not. The transaction looks again; this look keeps a flood out of the database.
-func (f *firsts) allows(d *ostiary.Decision, e *evidence) bool {
+func (f *firsts) allows(d *ostiary.Decision, e *Contact) bool {
 	n := f.a.dir.Counts(d.Token)
 	if c := f.a.set.Caps.Met(n, d.RecordAs); c != ostiary.NoCap {
 		return !n.Noted(c)
@@ -103,26 +105,26 @@ func (f *firsts) allows(d *ostiary.Decision, e *evidence) bool {
 	if pace.Allow() {
 		return true
 	}
-	e.tooFast = time.Since(f.noted[d.Account]) > time.Hour
-	if e.tooFast {
+	e.TooFast = time.Since(f.noted[d.Account]) > time.Hour
+	if e.TooFast {
 		f.noted[d.Account] = time.Now()
 	}
-	return e.tooFast
+	return e.TooFast
 }
 
 // fly makes the record apart from the request: who asked may have gone, and a database that is away
 // may come back.
-func (f *firsts) fly(key firstKey, fl *flight, e evidence) {
+func (f *firsts) fly(key firstKey, fl *flight, e Contact) {
 	f.begun.Add(1)
 	go func() {
 		defer f.begun.Done()
-		err := f.a.recordFirst(f.stop, key, e)
+		err := f.put(f.stop, e)
 		for wait := 50 * time.Millisecond; retry(err) && f.stop.Err() == nil; wait = min(2*wait, time.Second) {
 			select {
 			case <-time.After(wait):
 			case <-f.stop.Done():
 			}
-			err = f.a.recordFirst(f.stop, key, e)
+			err = f.put(f.stop, e)
 		}
 		if retry(err) {
 			f.a.set.Log.Warn("an application was not put on record", "token", key.token, "app", key.name, "err", err)
@@ -159,55 +161,64 @@ func (f *firsts) close(ctx context.Context) error {
 	}
 }
 
-// evidence is what the log keeps about a first contact.
-type evidence struct {
-	account ostiary.ID
-	caller  Caller
-	details map[string]string
-	tooFast bool // the account's pace was met: the log is told, once an hour, and nothing is recorded
+// A Contact is a request under a name that is not on record, or whose record a request changes.
+type Contact struct {
+	Account, Token ostiary.ID
+	Name           string
+	From           netip.Addr
+	Agent          string
+	Request        string // method and path
+	TooFast        bool   // the account's pace was met: the log is told, once an hour, and nothing is recorded
 }
 
-func newEvidence(d *ostiary.Decision, q *ostiary.Question) evidence {
-	e := evidence{account: d.Account, caller: Caller{Account: d.Account, From: q.From, Agent: clip(q.Agent, 200)}}
-	if q.Method != "" {
-		e.details = map[string]string{"request": clip(q.Method, 20) + " " + clip(q.Path, 200)}
+func newContact(d *ostiary.Decision, q *ostiary.Question) Contact {
+	c := Contact{
+		Account: d.Account, Token: d.Token, Name: d.AppName, From: q.From, Agent: clip(q.Agent, 200),
 	}
-	return e
+	if q.Method != "" {
+		c.Request = clip(q.Method, 20) + " " + clip(q.Path, 200)
+	}
+	return c
 }
 
-// recordFirst computes the first state inside the transaction that makes the record, from the
-// default at that revision.
-func (a *Authority) recordFirst(ctx context.Context, key firstKey, e evidence) error {
+// Meet puts an application on record. The first state is computed inside the transaction that makes the
+// record, from the default at that revision. It gives the revision that has the record, once memory
+// stands there; zero: nothing had to be changed.
+func (a *Authority) Meet(ctx context.Context, c Contact) (uint64, error) {
 	var revision uint64
 	err := a.store.Update(ctx, func(w ostiary.Writer) error {
-		t := &tx{Writer: w, at: a.now(), view: view{Reader: w, a: a, caller: e.caller, account: e.account}}
-		err := t.recordFirst(key, e)
+		caller := Caller{Account: c.Account, From: c.From, Agent: c.Agent}
+		t := &tx{Writer: w, at: a.now(), view: view{Reader: w, a: a, caller: caller, account: c.Account}}
+		err := t.meet(c)
 		revision = t.revision
 		return err
 	})
 	if err != nil {
-		return a.failed(err)
+		return 0, a.failed(err)
 	}
-	return a.applied(ctx, revision)
+	return revision, a.applied(ctx, revision)
 }
 
-func (t *tx) recordFirst(key firstKey, e evidence) error {
-	token, err := t.Writer.Token(e.account, key.token)
+func (t *tx) meet(c Contact) error {
+	token, err := t.Writer.Token(c.Account, c.Token)
 	if err != nil {
 		return err
 	}
-	if e.tooFast {
+	if c.TooFast {
 		return t.noteCap(token.ID, "new applications a second on the account")
 	}
-	app, err := t.AppByName(e.account, key.token, key.name)
+	app, err := t.AppByName(c.Account, c.Token, c.Name)
 	first := ostiary.FirstState(token.Default)
-	story := ostiary.Story{What: "app.new", Token: token.ID, AppName: key.name, Details: e.details}
+	story := ostiary.Story{What: "app.new", Token: token.ID, AppName: c.Name}
+	if c.Request != "" {
+		story.Details = map[string]string{"request": c.Request}
+	}
 	switch {
 	case isMissing(err):
 		if full, err := t.capsMet(token, first); full || err != nil {
 			return err
 		}
-		app = ostiary.App{Account: e.account, Token: token.ID, Name: key.name, FirstSeenOn: t.at}
+		app = ostiary.App{Account: c.Account, Token: token.ID, Name: c.Name, FirstSeenOn: t.at}
 		if app.ID, err = t.NewID("app"); err != nil {
 			return err
 		}
