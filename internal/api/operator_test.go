@@ -22,7 +22,7 @@ func twoNodes(t *testing.T) *follow.Nodes {
 	t.Helper()
 	reg, memory, quiet := follow.NewLocal(), directory.New(), slog.New(slog.DiscardHandler)
 	for _, n := range []ostiary.Node{{ID: "a", Name: "api-1", Applied: 7}, {ID: "b", Name: "api-2", Stopped: true}} {
-		check(t, reg.PutNode(t.Context(), n))
+		check(t, reg.PutNodes(t.Context(), n))
 	}
 	all := follow.NewNodes(reg, ostiary.Node{ID: "c", Name: "api-3"}, follow.New(nil, memory, quiet), memory, time.Second, quiet)
 	ctx, stop := context.WithCancel(context.Background())

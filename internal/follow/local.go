@@ -17,12 +17,14 @@ type Local struct {
 // NewLocal makes an empty registry.
 func NewLocal() *Local { return &Local{nodes: map[string]ostiary.Node{}} }
 
-// PutNode notes what a node has applied.
-func (l *Local) PutNode(_ context.Context, n ostiary.Node) error {
+// PutNodes notes what nodes have applied.
+func (l *Local) PutNodes(_ context.Context, nodes ...ostiary.Node) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	n.Beat, n.SeenOn = l.nodes[n.ID].Beat+1, time.Now()
-	l.nodes[n.ID] = n
+	for _, n := range nodes {
+		n.Beat, n.SeenOn = l.nodes[n.ID].Beat+1, time.Now()
+		l.nodes[n.ID] = n
+	}
 	return nil
 }
 

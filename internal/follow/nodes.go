@@ -14,7 +14,7 @@ const Beat = 2 * time.Second
 
 // A Registry is where nodes say what they have applied.
 type Registry interface {
-	PutNode(ctx context.Context, n ostiary.Node) error
+	PutNodes(ctx context.Context, nodes ...ostiary.Node) error
 	Nodes(ctx context.Context) ([]ostiary.Node, error)
 	DropNode(ctx context.Context, id string) error
 }
@@ -43,6 +43,16 @@ type Nodes struct {
 	woken   chan struct{} // somebody begins to wait
 	told    chan struct{} // closed when the registry was read, and made anew
 	recent  []ostiary.Receipt
+
+	vouched   map[string]vouched // of the nodes that follow this one, by id
+	unsaid    map[string]bool    // those of them that the registry is to be told of
+	vouchable chan struct{}
+}
+
+// A vouched node follows this one. What it says goes on to the registry.
+type vouched struct {
+	node        ostiary.Node
+	stamp, said int64
 }
 
 // A sighting is when, on this node's clock, another one was first known to have a beat. Clocks of other
@@ -63,6 +73,7 @@ func NewNodes(reg Registry, me ostiary.Node, f *Follower, memory Memory, within 
 	return &Nodes{
 		reg: reg, me: me, memory: memory, log: l, clock: f.lease.clock, spoken: f.lease.spoke, within: within,
 		seen: map[string]sighting{}, woken: make(chan struct{}, 1), told: make(chan struct{}),
+		vouched: map[string]vouched{}, unsaid: map[string]bool{}, vouchable: make(chan struct{}, 1),
 	}
 }
 
@@ -75,6 +86,7 @@ func (n *Nodes) Join(ctx context.Context) error { return n.put(ctx, false) }
 func (n *Nodes) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	running.Go(func() { n.say(ctx) })
+	running.Go(func() { n.passOn(ctx) })
 	n.watch(ctx)
 	running.Wait()
 	if err := n.put(context.WithoutCancel(ctx), true); err != nil {
@@ -105,7 +117,7 @@ func (n *Nodes) put(ctx context.Context, stopped bool) error {
 	me := n.me
 	me.Applied, me.Stopped = n.memory.Revision(), stopped
 	before := n.clock()
-	if err := n.reg.PutNode(ctx, me); err != nil {
+	if err := n.reg.PutNodes(ctx, me); err != nil {
 		return err
 	}
 	n.spoken(before)
@@ -160,4 +172,65 @@ func (n *Nodes) sight(ctx context.Context) {
 	n.seen, n.read = still, this
 	close(n.told)
 	n.told = make(chan struct{})
+}
+
+// Vouch puts a node on record that follows this one. The stamp is its own, and comes back from Said.
+func (n *Nodes) Vouch(node ostiary.Node, stamp int64) {
+	n.mu.Lock()
+	v := n.vouched[node.ID]
+	v.node, v.stamp = node, stamp
+	n.vouched[node.ID], n.unsaid[node.ID] = v, true
+	n.mu.Unlock()
+	select {
+	case n.vouchable <- struct{}{}:
+	default:
+	}
+}
+
+// Said is the last stamp of such a node that the other nodes can know of.
+func (n *Nodes) Said(id string) int64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.vouched[id].said
+}
+
+// passOn tells the registry of the nodes that this one vouches for, many at a time.
+func (n *Nodes) passOn(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-n.vouchable:
+		}
+		nodes, stamps := n.toPassOn()
+		within, stop := context.WithTimeout(ctx, patience)
+		err := n.reg.PutNodes(within, nodes...)
+		stop()
+		n.passedOn(stamps, err)
+	}
+}
+
+func (n *Nodes) toPassOn() (nodes []ostiary.Node, stamps map[string]int64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	stamps = make(map[string]int64, len(n.unsaid))
+	for id := range n.unsaid {
+		nodes, stamps[id] = append(nodes, n.vouched[id].node), n.vouched[id].stamp
+	}
+	clear(n.unsaid)
+	return nodes, stamps
+}
+
+func (n *Nodes) passedOn(stamps map[string]int64, err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for id, stamp := range stamps {
+		if err != nil {
+			n.unsaid[id] = true // with its next word
+			continue
+		}
+		v := n.vouched[id]
+		v.said = stamp
+		n.vouched[id] = v
+	}
 }

@@ -133,7 +133,7 @@ func TestANodeThatIsLateIsFencedAfterItsLease(t *testing.T) {
 func TestANodeThatIsSilentForALeaseIsNotWaitedFor(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, "a")
-	f.reg.PutNode(t.Context(), ostiary.Node{ID: "c", Name: "c", Lease: time.Minute})
+	f.reg.PutNodes(t.Context(), ostiary.Node{ID: "c", Name: "c", Lease: time.Minute})
 	f.confirm(1) // sees it, and waits
 	f.clock.forward(62 * time.Second)
 	begun := time.Now()
@@ -161,7 +161,7 @@ func TestANodeThatStoppedIsNotWaitedFor(t *testing.T) {
 func TestANodeThatServesStaleIsNeverSafe(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, "a")
-	f.reg.PutNode(t.Context(), ostiary.Node{ID: "c", Name: "c", Lease: time.Minute, Stale: true})
+	f.reg.PutNodes(t.Context(), ostiary.Node{ID: "c", Name: "c", Lease: time.Minute, Stale: true})
 	r := f.confirm(1)
 	f.want(r, []string{"a"}, "c")
 	if !r.Unconfirmed[0].SafeAfter.IsZero() {
@@ -191,7 +191,7 @@ func TestANodeThatHasJustJoinedIsKnown(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, "a")
 	f.confirm(1) // reads the registry
-	f.reg.PutNode(t.Context(), ostiary.Node{ID: "new", Name: "new", Lease: time.Minute})
+	f.reg.PutNodes(t.Context(), ostiary.Node{ID: "new", Name: "new", Lease: time.Minute})
 	f.want(f.confirm(2), []string{"a"}, "new")
 }
 
@@ -203,7 +203,7 @@ func TestWithoutTheRegistryNobodyIsTakenForConfirmed(t *testing.T) {
 	reg := &brokenRegistry{Local: f.reg}
 	fl := follow.NewSharedByClock(nil, dir, time.Minute, quiet, f.clock.now)
 	n := follow.NewNodes(reg, ostiary.Node{ID: "a", Name: "a", Lease: time.Minute}, fl, dir, within, quiet)
-	f.reg.PutNode(t.Context(), ostiary.Node{ID: "b", Name: "b", Lease: time.Minute})
+	f.reg.PutNodes(t.Context(), ostiary.Node{ID: "b", Name: "b", Lease: time.Minute})
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { n.Run(ctx) })
@@ -240,8 +240,8 @@ func (b *brokenRegistry) get() error {
 	return b.err
 }
 
-func (b *brokenRegistry) PutNode(ctx context.Context, n ostiary.Node) error {
-	return errors.Join(b.get(), b.Local.PutNode(ctx, n))
+func (b *brokenRegistry) PutNodes(ctx context.Context, nodes ...ostiary.Node) error {
+	return errors.Join(b.get(), b.Local.PutNodes(ctx, nodes...))
 }
 
 func (b *brokenRegistry) Nodes(ctx context.Context) ([]ostiary.Node, error) {

@@ -1,9 +1,12 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"ostiary"
@@ -25,18 +28,45 @@ func (db *DB) Registry() *Registry {
 // now is the database's own clock, in milliseconds: by it nodes on different machines can be compared.
 const now = `CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)`
 
-// PutNode notes what a node has applied.
-func (r *Registry) PutNode(ctx context.Context, n ostiary.Node) error {
-	_, err := r.pool.ExecContext(ctx, `
-		INSERT INTO nodes (id, name, version, via, applied, beat, lease, tail, signs, stale, stopped, seen_on)
-		VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8, $9, $10, `+now+`)
+// PutNodes notes what nodes have applied.
+func (r *Registry) PutNodes(ctx context.Context, nodes ...ostiary.Node) error {
+	nodes = slices.Clone(nodes)
+	slices.SortFunc(nodes, func(a, b ostiary.Node) int { return cmp.Compare(a.ID, b.ID) }) // one order: no deadlock
+	rows := make([]nodeRow, len(nodes))
+	for i, n := range nodes {
+		rows[i] = nodeRow{
+			n.ID, n.Name, n.Version, n.Via, n.Applied, n.Lease.Milliseconds(), n.Tail.Milliseconds(),
+			n.Signs.Milliseconds(), number(n.Stale), number(n.Stopped),
+		}
+	}
+	text, err := json.Marshal(rows)
+	if err != nil {
+		return failedHere(err)
+	}
+	_, err = r.pool.ExecContext(ctx, `
+		INSERT INTO nodes (id, name, version, via, applied, lease, tail, signs, stale, stopped, beat, seen_on)
+		SELECT n.id, n.name, n.version, n.via, n.applied, n.lease, n.tail, n.signs, n.stale, n.stopped, 1, `+now+`
+		FROM json_to_recordset($1::JSON) AS n (id TEXT, name TEXT, version TEXT, via TEXT, applied BIGINT,
+			lease BIGINT, tail BIGINT, signs BIGINT, stale BIGINT, stopped BIGINT)
 		ON CONFLICT (id) DO UPDATE
 		SET name = excluded.name, version = excluded.version, via = excluded.via, applied = excluded.applied,
-			beat = nodes.beat + 1, lease = excluded.lease, tail = excluded.tail, signs = excluded.signs,
-			stale = excluded.stale, stopped = excluded.stopped, seen_on = excluded.seen_on`,
-		n.ID, n.Name, n.Version, n.Via, int64(n.Applied), n.Lease.Milliseconds(), n.Tail.Milliseconds(),
-		n.Signs.Milliseconds(), number(n.Stale), number(n.Stopped))
+			lease = excluded.lease, tail = excluded.tail, signs = excluded.signs, stale = excluded.stale,
+			stopped = excluded.stopped, beat = nodes.beat + 1, seen_on = excluded.seen_on`, string(text))
 	return failedHere(err)
+}
+
+// A nodeRow is a node as one of several that are written at once.
+type nodeRow struct {
+	ID      string `json:"id"`
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	Via     string `json:"via"`
+	Applied uint64 `json:"applied"`
+	Lease   int64  `json:"lease"`
+	Tail    int64  `json:"tail"`
+	Signs   int64  `json:"signs"`
+	Stale   int    `json:"stale"`
+	Stopped int    `json:"stopped"`
 }
 
 // Nodes gives every node on record.

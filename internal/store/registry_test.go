@@ -20,10 +20,11 @@ func TestNodesAreKeptAsTheySayTheyAre(t *testing.T) {
 		ID: "a", Name: "api-1", Version: "1.2", Via: "b", Applied: 7, Lease: time.Minute, Tail: time.Second,
 		Signs: 30 * time.Second, Stale: true, Stopped: true,
 	}
-	ok(t, one.PutNode(t.Context(), a))
-	ok(t, other.PutNode(t.Context(), ostiary.Node{ID: "b"}))
+	ok(t, one.PutNodes(t.Context(), a))
+	ok(t, other.PutNodes(t.Context(), ostiary.Node{ID: "b"}))
 	a.Applied, a.Beat, a.Stopped = 8, 2, false
-	ok(t, one.PutNode(t.Context(), a))
+	ok(t, one.PutNodes(t.Context(), ostiary.Node{ID: "c"}, a))
+	ok(t, one.DropNode(t.Context(), "c"))
 	all, err := other.Nodes(t.Context())
 	ok(t, err)
 	byID := cmpopts.SortSlices(func(x, y ostiary.Node) bool { return x.ID < y.ID })
