@@ -162,10 +162,18 @@ func (s *stream) hello() (h hello, err error) {
 		return h, errors.New("a follower says first who it is")
 	case h.Version != version:
 		return h, fmt.Errorf("the follower speaks version %d of the feed, and this server version %d", h.Version, version)
-	case h.Node.ID == "" || h.Node.Name == "" || len(h.Node.ID) > 100 || len(h.Node.Name) > 100:
-		return h, errors.New("a follower has an id and a name")
 	}
-	return h, nil
+	return h, fit(h.Node)
+}
+
+// fit refuses a node whose texts could not be kept, or printed.
+func fit(n ostiary.Node) error {
+	for _, text := range []string{n.ID, n.Name, n.Version + ".", n.Via + "."} {
+		if ostiary.CheckAppName(text) != ostiary.OK {
+			return errors.New("a follower has an id and a name, each of 1 to 100 printable characters without a comma")
+		}
+	}
+	return nil
 }
 
 // whole sends everything.
@@ -327,6 +335,9 @@ const mostVouched = 10_000
 
 // vouch puts a node on record: the follower, or one behind it.
 func (s *stream) vouch(n ostiary.Node, stamp int64) error {
+	if err := fit(n); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	s.nodes[n.ID] = true
 	tooMany := len(s.nodes) > mostVouched
