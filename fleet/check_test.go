@@ -112,7 +112,8 @@ func tooLate(answers []seen, changes []acked, bound time.Duration) (faults []str
 	return faults
 }
 
-// notAsTheModel compares each answer with that of the model at its revision.
+// notAsTheModel compares each answer with that of the model at its revision, and finds retired tokens that
+// were changed again.
 func notAsTheModel(answers []seen, history log) (faults []string) {
 	byRevision := map[uint64][]seen{}
 	for _, a := range answers {
@@ -123,6 +124,7 @@ func notAsTheModel(answers []seen, history log) (faults []string) {
 		}
 	}
 	m, table := newModel(), answer.New(answer.Settings{})
+	retired := map[ostiary.ID]uint64{}
 	compare := func() {
 		for _, a := range byRevision[m.revision] {
 			q := ostiary.Question{Need: a.need, At: a.sent}
@@ -145,6 +147,16 @@ func notAsTheModel(answers []seen, history log) (faults []string) {
 		}
 		m.apply(c)
 		compare()
+		for _, f := range c.Facts {
+			switch {
+			case f.Token == nil:
+			case f.Token.Retired && retired[f.Token.ID] == 0:
+				retired[f.Token.ID] = c.Revision
+			case retired[f.Token.ID] != 0:
+				faults = append(faults, fmt.Sprintf("token %d, retired at revision %d, is changed at %d (retired: %v)",
+					f.Token.ID, retired[f.Token.ID], c.Revision, f.Token.Retired))
+			}
+		}
 		return nil
 	})
 	if err != nil {

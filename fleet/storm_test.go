@@ -130,7 +130,7 @@ func (s *storm) change(number int) {
 		case 0, 1:
 			s.create(n)
 		case 2:
-			s.made(n, "DELETE", "/v2"+t.cid, nil)
+			s.pair(n, s.nodes[r.IntN(len(s.nodes))], t)
 		case 3:
 			role := []string{"Read Only", "Normal"}[r.IntN(2)]
 			s.made(n, "PUT", "/v2"+t.cid, map[string]any{"privilege": role})
@@ -146,6 +146,15 @@ func (s *storm) change(number int) {
 		}
 		time.Sleep(time.Duration(r.IntN(10)) * time.Millisecond)
 	}
+}
+
+// pair retires a token, and changes it at another node at the same moment: what is checked outside the
+// transaction that changes it shows in such pairs, and hardly ever in others.
+func (s *storm) pair(one, other *node, t held) {
+	var both sync.WaitGroup
+	both.Go(func() { s.made(one, "DELETE", "/v2"+t.cid, nil) })
+	both.Go(func() { s.made(other, "PUT", "/v2"+t.cid, map[string]any{"description": "still here"}) })
+	both.Wait()
 }
 
 // create makes a token whose answers the storm then asks for.
