@@ -25,6 +25,7 @@ type seen struct {
 type acked struct {
 	at      time.Time
 	receipt ostiary.Receipt
+	retired ostiary.ID // the token that it retired; zero: none
 }
 
 // A log gives every change, in order.
@@ -39,7 +40,28 @@ type log interface {
 func check(answers []seen, changes []acked, history log, bound time.Duration) (faults []string) {
 	faults = append(faults, goesBack(answers)...)
 	faults = append(faults, tooLate(answers, changes, bound)...)
+	faults = append(faults, notMade(changes, history)...)
 	return append(faults, notAsTheModel(answers, history)...)
+}
+
+// notMade finds retirements that were acknowledged, and are not in the log at their revision.
+func notMade(changes []acked, history log) (faults []string) {
+	retires := map[uint64][]ostiary.ID{}
+	history.Changes(0, func(c ostiary.Change) error {
+		for _, f := range c.Facts {
+			if f.Token != nil && f.Token.Retired {
+				retires[c.Revision] = append(retires[c.Revision], f.Token.ID)
+			}
+		}
+		return nil
+	})
+	for _, c := range changes {
+		if c.retired != 0 && !slices.Contains(retires[c.receipt.Revision], c.retired) {
+			faults = append(faults, fmt.Sprintf("token %d was retired at revision %d, and the log does not say so",
+				c.retired, c.receipt.Revision))
+		}
+	}
+	return faults
 }
 
 // goesBack compares answers of a node of which one ended before the other began.

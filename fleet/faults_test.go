@@ -16,9 +16,9 @@ const within = 2 * time.Second
 
 func TestNodesAnswerAsTheLogSays(t *testing.T) {
 	t.Parallel()
-	f := newFleet(t, []string{"a", "b", "c"})
+	f := newFleet(t, []string{"a", "b", "c"}, "--lease", "5s")
 	s := f.storm(2, 3, 2*time.Millisecond)
-	time.Sleep(5 * time.Second)
+	time.Sleep(9 * time.Second)
 	s.end(within)
 	if len(f.answers) < 1000 || len(f.changes) < 50 {
 		t.Errorf("%d answers and %d changes are no storm", len(f.answers), len(f.changes))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,6 +25,7 @@ type storm struct {
 	*fleet
 	askers, changers int
 	pause            time.Duration // of an asker between two requests
+	busy             int           // nodes that are asked for changes; the last of three only follows
 
 	mu      sync.Mutex
 	tokens  []held
@@ -41,7 +43,7 @@ type storm struct {
 // begin makes some records, and lets the storm loose.
 func (f *fleet) storm(askers, changers int, pause time.Duration) *storm {
 	f.Helper()
-	s := &storm{fleet: f, askers: askers, changers: changers, pause: pause}
+	s := &storm{fleet: f, askers: askers, changers: changers, pause: pause, busy: min(2, len(f.nodes))}
 	for i := range 4 {
 		var user struct {
 			CID string `json:"_cid"`
@@ -124,13 +126,13 @@ func (s *storm) any(r *rand.Rand) held {
 func (s *storm) change(number int) {
 	r := rand.New(rand.NewPCG(uint64(number), 11))
 	for !s.stopped.Load() {
-		n := s.nodes[r.IntN(len(s.nodes))]
+		n := s.nodes[r.IntN(s.busy)]
 		t := s.any(r)
 		switch r.IntN(8) {
 		case 0, 1:
 			s.create(n)
 		case 2:
-			s.pair(n, s.nodes[r.IntN(len(s.nodes))], t)
+			s.pair(n, s.nodes[r.IntN(s.busy)], t)
 		case 3:
 			role := []string{"Read Only", "Normal"}[r.IntN(2)]
 			s.made(n, "PUT", "/v2"+t.cid, map[string]any{"privilege": role})
@@ -189,7 +191,11 @@ func (s *storm) made(n *node, method, path string, body any) string {
 	}
 	if receipt, ok := readReceipt(text); ok {
 		s.fleet.mu.Lock()
-		s.changes = append(s.changes, acked{at, receipt})
+		change := acked{at: at, receipt: receipt}
+		if method == "DELETE" {
+			change.retired, _ = ostiary.ParseID(strings.TrimPrefix(path, "/v2/token/"))
+		}
+		s.changes = append(s.changes, change)
 		s.fleet.mu.Unlock()
 	}
 	return text
