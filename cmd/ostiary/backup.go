@@ -54,12 +54,16 @@ func restoreCommand() *cobra.Command {
 		Example: `  ostiary restore /var/backups/ostiary-monday.db --data /var/lib/ostiary`,
 		Args:    takes("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			dir, mark, err := folder.read(cmd)
+			dir, options, err := folder.read(cmd)
 			if err != nil {
 				return err
 			}
+			if folder.shared() {
+				return errors.New("the records are in PostgreSQL: bring them back with pg_restore, or as you restore all of " +
+					"its databases, while no server runs; then start each with --accept-rollback")
+			}
 			by := ostiary.By("operator:" + systemUser())
-			r, err := store.Restore(cmd.Context(), dir, args[0], store.Options{Mark: mark}, by)
+			r, err := store.Restore(cmd.Context(), dir, args[0], options, by)
 			if errors.Is(err, store.ErrInUse) {
 				return fmt.Errorf("a server runs on %s; stop it first, then restore", dir)
 			}

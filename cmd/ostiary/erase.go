@@ -23,11 +23,11 @@ func auditErase() *cobra.Command {
 		Example: `  ostiary audit erase --data /var/lib/ostiary --account social_networks --before 2030-01-01T00:00:00Z`,
 		Args:    takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			dir, mark, err := folder.read(cmd)
+			dir, options, err := folder.read(cmd)
 			if err != nil {
 				return err
 			}
-			db, err := store.Open(cmd.Context(), dir, store.Options{Mark: mark})
+			db, err := store.Open(cmd.Context(), dir, options)
 			if errors.Is(err, store.ErrInUse) {
 				return fmt.Errorf("a server runs on %s; stop it first", dir)
 			}

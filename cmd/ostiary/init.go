@@ -26,7 +26,9 @@ const firstPassword = "first-password"
 
 // A beginning is what 'ostiary init' is told.
 type beginning struct {
-	data, mark                         string
+	data                               string
+	options                            store.Options
+	shared                             bool
 	account, name, email, passwordFile string
 	ifMissing                          bool
 }
@@ -37,16 +39,19 @@ func initCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init --account NAME --email ADDRESS",
 		Short: "Make the records, the first account and its first admin",
-		Long: "Make the records in a data folder, the first account and its first admin.\n\n" +
+		Long: "Make the records in a data folder, or in an empty database of PostgreSQL, the first account and its first\n" +
+			"admin.\n\n" +
 			"The admin's password is asked for on a terminal, or read from --password-file. Otherwise one is made and\n" +
 			"written to DIR/" + firstPassword + ", which only its owner can read.",
 		Example: `  ostiary init --data /var/lib/ostiary --account social_networks --email alice@example.com
-  ostiary init --account social_networks --email alice@example.com --if-missing`,
+  ostiary init --account social_networks --email alice@example.com --if-missing
+  ostiary init --database-file /etc/ostiary/database --account social_networks --email alice@example.com`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			if b.data, b.mark, err = folder.read(cmd); err != nil {
+			if b.data, b.options, err = folder.read(cmd); err != nil {
 				return err
 			}
+			b.shared = folder.shared()
 			return b.begin(cmd)
 		},
 	}
@@ -64,9 +69,9 @@ func initCommand() *cobra.Command {
 // begin goes on where an earlier init was cut short.
 func (b *beginning) begin(cmd *cobra.Command) error {
 	ctx := cmd.Context()
-	db, err := store.Create(ctx, b.data, store.Options{Mark: b.mark})
+	db, err := store.Create(ctx, b.data, b.options)
 	if errors.Is(err, store.ErrExists) {
-		db, err = store.Open(ctx, b.data, store.Options{Mark: b.mark})
+		db, err = store.Open(ctx, b.data, b.options)
 	}
 	if errors.Is(err, store.ErrInUse) {
 		return b.exists(cmd)
@@ -90,11 +95,23 @@ func (b *beginning) begin(cmd *cobra.Command) error {
 
 func (b *beginning) exists(cmd *cobra.Command) error {
 	if b.ifMissing {
-		fmt.Fprintf(cmd.ErrOrStderr(), "%s has its records already; nothing was done.\n", b.data)
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s has its records already; nothing was done.\n", b.place())
 		return nil
+	}
+	if b.shared {
+		return fmt.Errorf("the database has its records already; name an empty one, or start a node of this one with "+
+			"'ostiary serve --data %s' and the same database", b.data)
 	}
 	return fmt.Errorf("%s has its records already; choose another folder, or start them with 'ostiary serve --data %s'",
 		b.data, b.data)
+}
+
+// place is where the records are, for people. The database's URL is never shown.
+func (b *beginning) place() string {
+	if b.shared {
+		return "The database"
+	}
+	return b.data
 }
 
 // firstAccount makes the account, or finds the one that an init which was cut short has made. Zero:
@@ -131,11 +148,15 @@ func (b *beginning) firstAdmin(cmd *cobra.Command, a *authority.Authority, me au
 		return err
 	}
 	out := cmd.OutOrStdout()
-	fmt.Fprintf(out, "%s holds the account %s, and %s is its admin.\n", b.data, b.account, b.email)
+	fmt.Fprintf(out, "%s holds the account %s, and %s is its admin.\n", b.place(), b.account, b.email)
 	if where != "" {
 		fmt.Fprintf(out, "The password is in %s; delete the file once it is known.\n", where)
 	}
-	_, err = fmt.Fprintf(out, "Start it with: %s serve --data %s\n", calling(), quoted(b.data))
+	same := ""
+	if b.shared {
+		same = ", and the same database"
+	}
+	_, err = fmt.Fprintf(out, "Start it with: %s serve --data %s%s\n", calling(), quoted(b.data), same)
 	return err
 }
 

@@ -82,7 +82,7 @@ func openNode(ctx context.Context, cfg config.Config, logs io.Writer, with ...fu
 func (n *node) open(ctx context.Context) (err error) {
 	cfg := n.cfg
 	n.db, err = store.Open(ctx, cfg.Data, store.Options{
-		Mark: cfg.Mark, AcceptRollback: cfg.AcceptRollback, Log: n.log,
+		Database: store.ReadDSN(cfg.Database.Reveal()), Mark: cfg.Mark, AcceptRollback: cfg.AcceptRollback, Log: n.log,
 	})
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -18,6 +19,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"ostiary/internal/store/pgtest"
 )
 
 func TestMain(m *testing.M) {
@@ -26,18 +29,61 @@ func TestMain(m *testing.M) {
 
 // The scripts are the manual of the command: each one does a task against a real server.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir: "testdata",
-		Setup: func(env *testscript.Env) error {
-			address, err := freeAddress()
-			env.Setenv("LISTEN", address)
-			env.Setenv("URL", "http://"+address)
-			return err
-		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"await": await, "http": request, "exits": exits, "get": get, "env-from": envFrom, "sql": change,
-		},
+	testscript.Run(t, scripts(testscript.Params{Dir: "testdata"}, func(*testscript.Env) {}))
+}
+
+// What the command does is the same where the records are in PostgreSQL.
+func TestScriptsOnPostgreSQL(t *testing.T) {
+	c := pgtest.Shared(t)
+	anew := func(env *testscript.Env) { env.Setenv("OSTIARY_DATABASE", c.URL(c.Database(t))) }
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files = slices.DeleteFunc(files, func(file string) bool {
+		switch filepath.Base(file) {
+		case "audit.txt", "backup.txt", "first-steps.txt", "password.txt", "starting.txt":
+			return true // about SQLite's file, or about several folders with records of their own
+		}
+		return false
 	})
+	testscript.Run(t, scripts(testscript.Params{Files: files}, anew))
+}
+
+// These are about PostgreSQL alone. pg STATEMENT changes the database behind the program's back.
+func TestScriptsAboutPostgreSQL(t *testing.T) {
+	c := pgtest.Shared(t)
+	p := scripts(testscript.Params{Dir: "testdata/postgresql"}, func(env *testscript.Env) {
+		name := c.Database(t)
+		env.Setenv("DATABASE", c.URL(name))
+		env.Setenv("DBNAME", name)
+		second, err := freeAddress()
+		if err != nil {
+			t.Fatal(err)
+		}
+		env.Setenv("LISTEN2", second)
+		env.Setenv("PASSWORD", pgtest.Password)
+	})
+	p.Cmds["pg"] = func(ts *testscript.TestScript, _ bool, args []string) {
+		c.Exec(t, ts.Getenv("DBNAME"), args[0])
+	}
+	testscript.Run(t, p)
+}
+
+func scripts(p testscript.Params, more func(*testscript.Env)) testscript.Params {
+	p.Deadline = time.Now().Add(5 * time.Minute) // a server that should have refused to start goes on
+	p.Setup = func(env *testscript.Env) error {
+		address, err := freeAddress()
+		env.Setenv("LISTEN", address)
+		env.Setenv("URL", "http://"+address)
+		more(env)
+		return err
+	}
+	p.Cmds = map[string]func(*testscript.TestScript, bool, []string){
+		"await": await, "http": request, "exits": exits, "get": get, "env-from": envFrom, "sql": change,
+		"write": write, "http-soon": requestSoon,
+	}
+	return p
 }
 
 var nextPort atomic.Int32
@@ -85,6 +131,24 @@ func request(ts *testscript.TestScript, neg bool, args []string) {
 	fmt.Fprintf(ts.Stdout(), "%s\n%s", res.Status, body)
 }
 
+// http-soon STATUS APP SECRETFILE METHOD PATH sends a request until it is answered so, for two seconds.
+func requestSoon(ts *testscript.TestScript, neg bool, args []string) {
+	for end := time.Now().Add(2 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		req, err := http.NewRequest(args[3], ts.Getenv("URL")+args[4], nil)
+		ts.Check(err)
+		req.SetBasicAuth(args[1], strings.TrimSpace(ts.ReadFile(args[2])))
+		res, err := http.DefaultClient.Do(req)
+		ts.Check(err)
+		res.Body.Close()
+		if strconv.Itoa(res.StatusCode) == args[0] {
+			return
+		}
+		if time.Now().After(end) {
+			ts.Fatalf("%s is answered with %d, want %s", args[4], res.StatusCode, args[0])
+		}
+	}
+}
+
 // exits CODE COMMAND… runs a command, and compares its exit code.
 func exits(ts *testscript.TestScript, neg bool, args []string) {
 	code := 0
@@ -99,10 +163,11 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// get URL fails unless the answer is 200; ! get fails if there is one.
+// get URL prints a page, and fails unless the answer is 200; ! get fails if there is one.
 func get(ts *testscript.TestScript, neg bool, args []string) {
 	res, err := http.Get(args[0])
 	if err == nil {
+		io.Copy(ts.Stdout(), res.Body)
 		res.Body.Close()
 	}
 	if ok := err == nil && res.StatusCode == http.StatusOK; ok == neg {
@@ -113,6 +178,11 @@ func get(ts *testscript.TestScript, neg bool, args []string) {
 // env-from NAME FILE sets a variable to what a file holds.
 func envFrom(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile(args[1])))
+}
+
+// write FILE TEXT writes a text to a file.
+func write(ts *testscript.TestScript, neg bool, args []string) {
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(args[1]+"\n"), 0o600))
 }
 
 // sql DATA STATEMENT changes the database of a folder behind the program's back.

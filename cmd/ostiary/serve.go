@@ -20,7 +20,8 @@ func serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Answer requests, serve the API and keep the records",
-		Long: "Answer requests at /auth, serve the API, and keep the records of a data folder that 'ostiary init' made.\n\n" +
+		Long: "Answer requests at /auth, serve the API, and keep the records that 'ostiary init' made, in a data folder or\n" +
+			"in PostgreSQL, which several servers may share: each has a data folder of its own.\n\n" +
 			"Every setting is a flag, or an environment variable (OSTIARY_LISTEN for --listen), or a line of the file\n" +
 			"that --config names; the first of these that says something counts. Logs are JSON lines on standard error.\n\n" +
 			"It exits with 3 where there is no database, 4 where it is older than what this node has seen, 5 where\n" +
@@ -45,7 +46,7 @@ func serveCommand() *cobra.Command {
 			return withExit(err)
 		}
 		for _, w := range warnings {
-			n.log.Warn("a setting was not understood", "what", w)
+			n.log.Warn("a setting needs a look", "what", w)
 		}
 		n.Start()
 		return n.serveUntil(cmd.Context())

@@ -13,6 +13,8 @@ type Config struct {
 	File string // from which settings are read besides
 
 	Data           string
+	Database       Secret // the URL of PostgreSQL; zero: SQLite in Data
+	DatabaseFile   string // whose first line is Database
 	Mark           string // empty: in Data
 	AcceptRollback bool
 	UseFlush       time.Duration

@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"flag"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -252,5 +253,38 @@ func TestEverySettingStandsOnItsPage(t *testing.T) {
 	}
 	if diff := cmp.Diff(string(want), config.Reference()); diff != "" {
 		t.Errorf("the settings are not those of %s (-want +got); -update writes it anew:\n%s", path, diff)
+	}
+}
+
+// The URL of the database holds a password: no message about a setting repeats it.
+func TestURLOfTheDatabaseIsNotRepeated(t *testing.T) {
+	t.Parallel()
+	const url = "postgres://u:hunter2@db/ostiary?sslmode=verify-full"
+	path := filepath.Join(t.TempDir(), "database")
+	if err := os.WriteFile(path, []byte(url+"\nnot this\n"), 0o604); err != nil {
+		t.Fatal(err)
+	}
+	c, warnings, err := load(t, "", []string{"OSTIARY_DATABASE_FILE=" + path})
+	if err != nil || c.Database.Reveal() != url {
+		t.Fatalf("from a file: got %q, %v", c.Database.Reveal(), err)
+	}
+	if len(warnings) != 1 || !strings.Contains(warnings[0], "chmod 600") {
+		t.Errorf("a file that everybody can read: got the warnings %q", warnings)
+	}
+	shown := fmt.Sprintf("%v %+v %#v %s", *c, *c, *c, warnings)
+	for _, bad := range []string{"database " + url, "database: " + url, url, "data = /a\n" + url + " = x"} {
+		if _, _, err := load(t, bad, nil); err != nil {
+			shown += err.Error()
+		} else {
+			t.Errorf("%q is a file of settings", bad)
+		}
+	}
+	_, _, err = load(t, "", []string{"OSTIARY_DATABASE_FILE=" + path}, "--database", url)
+	shown += fmt.Sprint(err)
+	if strings.Contains(shown, "hunter2") {
+		t.Errorf("the password is in %s", shown)
+	}
+	if err == nil {
+		t.Error("the URL and a file with it were taken together")
 	}
 }

@@ -51,9 +51,17 @@ func (c *Config) Load(fs *pflag.FlagSet, environ []string) (warnings []string, e
 		}
 	}
 	if c.File != "" {
+		was := c.Database
 		if err := c.loadFile(fs, given, all); err != nil {
 			return warnings, err
 		}
+		if c.Database != was {
+			warnings = append(warnings, openToAll(c.File)...)
+		}
+	}
+	more, err := c.readDatabaseFile()
+	if warnings = append(warnings, more...); err != nil {
+		return warnings, err
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return warnings, errors.New("tls-cert and tls-key go together: one of them is missing")
@@ -62,6 +70,44 @@ func (c *Config) Load(fs *pflag.FlagSet, environ []string) (warnings []string, e
 		return warnings, errors.New("proxy-listen and upstream go together: one of them is missing")
 	}
 	return warnings, nil
+}
+
+// readDatabaseFile reads the URL of the database, which stands in a file so that nobody else sees it.
+func (c *Config) readDatabaseFile() (warnings []string, err error) {
+	if c.DatabaseFile == "" {
+		return nil, nil
+	}
+	if c.Database.text != "" {
+		return nil, errors.New("database and database-file say the same thing twice: one of them is needed")
+	}
+	text, err := os.ReadFile(c.DatabaseFile)
+	if err != nil {
+		return nil, fmt.Errorf("reading the database's URL: %w", err)
+	}
+	first, _, _ := strings.Cut(string(text), "\n")
+	if c.Database.text = strings.TrimSpace(first); c.Database.text == "" {
+		return nil, fmt.Errorf("the first line of %s is empty; it is the database's URL", c.DatabaseFile)
+	}
+	return openToAll(c.DatabaseFile), nil
+}
+
+// openToAll warns of a file with a secret that every user of the machine can read.
+func openToAll(path string) []string {
+	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o007 != 0 {
+		return []string{path + " holds the database's password, and everybody on this machine can read it; chmod 600 it"}
+	}
+	return nil
+}
+
+// word is what a name that is no setting begins with. The rest may be a secret that was misplaced.
+func word(name string) string {
+	end := strings.IndexFunc(name, func(r rune) bool {
+		return r != '-' && r != '_' && !('a' <= r|0x20 && r|0x20 <= 'z') && !('0' <= r && r <= '9')
+	})
+	if end < 0 {
+		return name
+	}
+	return name[:end] + "…"
 }
 
 // Variable is the environment variable of a setting.
@@ -101,7 +147,7 @@ func (c *Config) loadFile(fs *pflag.FlagSet, given, all map[string]bool) error {
 		case name == configName:
 			err = errors.New("one file cannot name another")
 		case !all[name]:
-			err = fmt.Errorf("there is no setting %q", name)
+			err = fmt.Errorf("there is no setting %q", word(name))
 		case first[name] != 0:
 			err = fmt.Errorf("%s was set on line %d already", name, first[name])
 		default:

@@ -27,6 +27,12 @@ func settings(c *Config) []setting {
 			"Records", "data", "`DIR` where the records are, made by ostiary init",
 			text(&c.Data, "/var/lib/ostiary", notEmpty),
 		},
+		{"Records", "database", "`URL` of the PostgreSQL that holds the records, postgres://USER:PASSWORD@HOST/NAME; " +
+			"as a flag everybody on this machine can read it (default: SQLite, in the data folder)", &hidden{&c.Database}},
+		{
+			"Records", "database-file", "`FILE` whose first line is that URL; only the server's user should be able to read it",
+			text(&c.DatabaseFile, "", nil),
+		},
 		{"Records", "mark", "`FILE` that says how far this node has seen; elsewhere than the records, it notices " +
 			"that the whole folder was put back in time (default: in the data folder)", text(&c.Mark, "", nil)},
 		{"Records", "accept-rollback", "start also with records that are older than what this node has seen; " +

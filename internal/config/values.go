@@ -136,6 +136,30 @@ func toggle(at *bool) *onOff {
 func (*onOff) Type() string     { return "bool" }
 func (*onOff) IsBoolFlag() bool { return true }
 
+// A Secret is a setting that never prints itself.
+type Secret struct{ text string }
+
+const concealed = "[concealed]"
+
+// Reveal is the setting itself: for the one place that needs it.
+func (s Secret) Reveal() string { return s.text }
+
+func (s Secret) String() string               { return concealed }
+func (s Secret) GoString() string             { return concealed }
+func (s Secret) LogValue() slog.Value         { return slog.StringValue(concealed) }
+func (s Secret) MarshalText() ([]byte, error) { return []byte(concealed), nil }
+
+// hidden reads a Secret. It takes everything: an error would show the value.
+type hidden struct{ at *Secret }
+
+func (*hidden) String() string { return "" }
+func (*hidden) Type() string   { return "text" }
+
+func (h *hidden) Set(s string) error {
+	h.at.text = strings.TrimSpace(s)
+	return nil
+}
+
 // pairs reads "TOKEN:APP, TOKEN:APP".
 type pairs struct {
 	at    *[][2]string

@@ -49,9 +49,6 @@ func examine(ctx context.Context, config *pgx.ConnConfig, log *slog.Logger) erro
 
 // createPostgres makes the tables in a database that has none.
 func createPostgres(ctx context.Context, dir string, o Options) error {
-	if err := refuseMark(markPath(dir, o)); err != nil {
-		return err
-	}
 	config, err := configure(o.Database)
 	if err != nil {
 		return err
@@ -67,6 +64,9 @@ func createPostgres(ctx context.Context, dir string, o Options) error {
 		return fmt.Errorf("%w, and it holds records; to begin anew, name an empty one", ErrExists)
 	case others > 0:
 		return fmt.Errorf("the database holds %d tables of another program; make an empty one, and name that", others)
+	}
+	if err := refuseMark(markPath(dir, o)); err != nil {
+		return err
 	}
 	return withMigrations(config, func(m *goose.Provider) error {
 		if _, err := m.Up(ctx); err != nil {

@@ -216,8 +216,8 @@ func (e *postgres) compact(ctx context.Context, _ *conn) error {
 	return err
 }
 
-var errNoCopy = errors.New("the records are in PostgreSQL: back them up with pg_dump, or as you back up all of its " +
-	"databases")
+var errNoCopy = ostiary.RefuseField("file",
+	"The records are in PostgreSQL: back them up with pg_dump, or as you back up all of its databases.")
 
 func (e *postgres) copyTo(context.Context, string) error { return errNoCopy }
 

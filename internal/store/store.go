@@ -248,6 +248,9 @@ func (db *DB) ErrorCount() uint64 { return db.errors.Load() }
 // Close waits for the change and the snapshots that are under way, and gives up the folder.
 func (db *DB) Close() (err error) {
 	db.closed.Do(func() {
+		if db.engine.shared() && db.Degraded() == nil {
+			db.observe() // the mark of a node that makes no changes says how far it has seen
+		}
 		close(db.closing)
 		db.watching.Wait()
 		db.turn <- struct{}{} // for good: nobody changes anything after this
