@@ -11,10 +11,10 @@ export GOFLAGS     := -buildvcs=false $(filter-out -buildvcs=%,$(GOFLAGS))
 TOOL     := go tool -modfile=tools/go.mod
 FUZZTIME ?= 10s
 
-.PHONY: help check lint fmt test run golden bench fuzz mutants release
+.PHONY: help check lint fmt test run golden bench bench-nodes fuzz mutants release
 
 help: ## say what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 check: lint ## fast: format, vet, staticcheck, imports, short tests on SQLite
 	go test -short ./...
@@ -46,12 +46,16 @@ golden: ## write the golden pages anew; then review them as a diff
 bench: ## measure, as ratios in one run
 	scripts/bench
 
+bench-nodes: ## measure three nodes and PostgreSQL on this machine; takes half an hour
+	go test -count=1 -timeout 90m ./fleet -run TestFigures -figures
+
 fuzz: ## each fuzz target for FUZZTIME (10s)
 	scripts/fuzz $(FUZZTIME)
 
-mutants: ## break each rule and each door by hand, and see a page or the suite notice
+mutants: ## break each rule, each door and what nodes rely on, and see a page or a suite notice
 	scripts/mutants
 	scripts/door-mutants
+	scripts/fleet-mutants
 
 release: ## static programs for Linux, into dist/
 	scripts/release
