@@ -14,7 +14,16 @@ import (
 // with the nodes: far more than it takes, because a tight bound fails correct programs on a busy machine.
 const within = 2 * time.Second
 
+// long leaves a test out where only short ones are run.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("this takes long")
+	}
+}
+
 func TestNodesAnswerAsTheLogSays(t *testing.T) {
+	long(t)
 	t.Parallel()
 	f := newFleet(t, []string{"a", "b", "c"}, "--lease", "5s")
 	s := f.storm(2, 3, 2*time.Millisecond)
@@ -34,6 +43,7 @@ func TestNodesAnswerAsTheLogSays(t *testing.T) {
 }
 
 func TestANodeThatIsKilledComesBack(t *testing.T) {
+	long(t)
 	t.Parallel()
 	f := newFleet(t, []string{"a", "b", "c"}, "--lease", "20s", "--confirm-within", "500ms")
 	s := f.storm(2, 3, 2*time.Millisecond)
@@ -53,6 +63,7 @@ func TestANodeThatIsKilledComesBack(t *testing.T) {
 // A frozen process keeps its sockets, and its memory. What it answers once it goes on must not be from
 // before what happened meanwhile.
 func TestANodeThatWasFrozenDoesNotSpeakFromThePast(t *testing.T) {
+	long(t)
 	t.Parallel()
 	f := newFleet(t, []string{"a", "b", "c"}, "--lease", "5s", "--confirm-within", "300ms")
 	s := f.storm(2, 3, 2*time.Millisecond)
@@ -81,6 +92,7 @@ func TestANodeThatWasFrozenDoesNotSpeakFromThePast(t *testing.T) {
 }
 
 func TestDecisionsOutliveTheDatabase(t *testing.T) {
+	long(t)
 	t.Parallel()
 	f := newFleet(t, []string{"a", "b"}, "--lease", "8s")
 	s := f.storm(2, 2, 2*time.Millisecond)
@@ -125,6 +137,7 @@ func (f *fleet) madeSoFar() []acked {
 }
 
 func TestTheServerIsKilledAgainAndAgain(t *testing.T) {
+	long(t)
 	t.Parallel()
 	f := newFleet(t, []string{"a", "b", "c"}, "--lease", "20s")
 	s := f.storm(1, 4, 2*time.Millisecond)
@@ -143,6 +156,7 @@ func TestTheServerIsKilledAgainAndAgain(t *testing.T) {
 
 // A backend that is killed takes the server down with it for a moment: all connections end.
 func TestBackendsAreKilled(t *testing.T) {
+	long(t)
 	t.Parallel()
 	f := newFleet(t, []string{"a", "b", "c"})
 	s := f.storm(1, 4, 2*time.Millisecond)
@@ -162,6 +176,7 @@ func TestBackendsAreKilled(t *testing.T) {
 
 // A listening connection can die without a word: nothing depends on it.
 func TestTheListeningBackendsAreFrozen(t *testing.T) {
+	long(t)
 	t.Parallel()
 	f := newFleet(t, []string{"a", "b", "c"})
 	s := f.storm(1, 3, 2*time.Millisecond)
@@ -189,6 +204,7 @@ func TestTheListeningBackendsAreFrozen(t *testing.T) {
 
 // Every process of the server stands still: connections stay open, and nothing answers.
 func TestTheWholeServerIsFrozen(t *testing.T) {
+	long(t)
 	t.Parallel()
 	f := newFleet(t, []string{"a", "b"}, "--lease", "20s")
 	s := f.storm(2, 2, 2*time.Millisecond)

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -86,6 +87,7 @@ func (f *fleet) command(data string, args ...string) string {
 // A node is a running server of a fleet.
 type node struct {
 	name, data, url string
+	before          []string // a program that runs the node, with its arguments
 	args, env       []string
 	door            *http.Client // for those who ask
 	socket          *http.Client // the operator's
@@ -99,9 +101,17 @@ type node struct {
 // add starts a node that joins the others.
 func (f *fleet) add(name string, args ...string) *node {
 	f.Helper()
+	n := f.prepare(name, args...)
+	n.args = append(n.args, "--listen", "127.0.0.1:0")
+	return f.launch(n)
+}
+
+// prepare makes a node that is not started.
+func (f *fleet) prepare(name string, args ...string) *node {
+	f.Helper()
 	n := &node{name: name, data: filepath.Join(f.TempDir(), name), env: append(os.Environ(), "OSTIARY_DATABASE="+f.url())}
 	n.args = append([]string{
-		"serve", "--data", n.data, "--node-name", name, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0",
+		program, "serve", "--data", n.data, "--node-name", name, "--admin-listen", "127.0.0.1:0",
 	}, args...)
 	n.door = &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 	n.socket = &http.Client{Timeout: 15 * time.Second, Transport: &http.Transport{
@@ -110,6 +120,11 @@ func (f *fleet) add(name string, args ...string) *node {
 			return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(n.data, "ostiary.sock"))
 		},
 	}}
+	return n
+}
+
+func (f *fleet) launch(n *node) *node {
+	f.Helper()
 	if err := n.start(); err != nil {
 		f.Fatal(err)
 	}
@@ -120,7 +135,8 @@ func (f *fleet) add(name string, args ...string) *node {
 
 // start starts the node, also one that was killed before.
 func (n *node) start() error {
-	n.cmd, n.read = exec.Command(program, n.args...), make(chan struct{})
+	line := append(slices.Clone(n.before), n.args...)
+	n.cmd, n.read = exec.Command(line[0], line[1:]...), make(chan struct{})
 	n.cmd.Env = n.env
 	// It ends with the test that started it, however that ends.
 	n.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
