@@ -186,7 +186,12 @@ func TestChild(t *testing.T) {
 	if dir == "" {
 		t.Skip("only for the tests that start it")
 	}
-	db, err := store.Open(context.Background(), dir, store.Options{})
+	var o store.Options
+	url, holds := strings.CutPrefix(os.Getenv(childMode), "hold ")
+	if holds {
+		o.Database = store.ReadDSN(url)
+	}
+	db, err := store.Open(context.Background(), dir, o)
 	ok(t, err)
 	var out sync.Mutex
 	say := func(format string, args ...any) {
@@ -195,6 +200,14 @@ func TestChild(t *testing.T) {
 		fmt.Printf(format+"\n", args...)
 	}
 	say("ready")
+	if holds {
+		change(t, db, func(w ostiary.Writer) error {
+			err := count(w)
+			say("inside")
+			time.Sleep(time.Minute)
+			return err
+		})
+	}
 	if os.Getenv(childMode) == "until-refused" {
 		for err == nil {
 			err = tryChange(db)

@@ -15,33 +15,44 @@ const channel = "ostiary_log"
 // of its own, and sends after the commit: sending takes a lock that all databases of a server share.
 func (e *postgres) tell() {
 	var c *pgx.Conn
+	defer func() { drop(c) }()
 	for {
 		select {
 		case <-e.ctx.Done():
-			drop(c)
 			return
+		case <-time.After(idleFor):
+			drop(c)
+			c = nil
 		case revision := <-e.latest:
 			c = e.tellOn(c, revision)
 		}
 	}
 }
 
-// tellOn gives the connection back, or nil where it failed.
+// idleFor is how long a connection is kept for the next revision.
+const idleFor = 10 * time.Second
+
+// tellOn gives the connection back, or another where that one was gone; nil where there is none.
 func (e *postgres) tellOn(c *pgx.Conn, revision uint64) *pgx.Conn {
 	ctx, stop := context.WithTimeout(e.ctx, pingWithin)
 	defer stop()
-	var err error
-	if c == nil {
-		if c, err = pgx.ConnectConfig(ctx, e.config); err != nil {
-			return nil
-		}
+	if c != nil && notify(ctx, c, revision) {
+		return c
 	}
-	_, err = c.Exec(ctx, `SELECT pg_notify($1, $2)`, channel, strconv.FormatUint(revision, 10))
+	drop(c)
+	c, err := pgx.ConnectConfig(ctx, e.config)
 	if err != nil {
-		drop(c)
 		return nil
 	}
+	notify(ctx, c, revision)
 	return c
+}
+
+func notify(ctx context.Context, c *pgx.Conn, revision uint64) bool {
+	done, err := c.Exec(ctx, `
+		SELECT pg_notify($1, $2)
+		WHERE current_setting('transaction_read_only') = 'off'`, channel, strconv.FormatUint(revision, 10))
+	return err == nil && done.RowsAffected() == 1
 }
 
 func drop(c *pgx.Conn) {
@@ -116,5 +127,9 @@ func hear(ctx context.Context, c *pgx.Conn) (revision uint64, err error) {
 	}
 	ping, end := context.WithTimeout(ctx, pingWithin)
 	defer end()
-	return 0, c.Ping(ping)
+	done, err := c.Exec(ping, askWritable)
+	if err == nil && done.RowsAffected() == 0 {
+		err = errReadOnlyServer
+	}
+	return 0, err
 }

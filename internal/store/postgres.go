@@ -137,6 +137,12 @@ func (e *postgres) connect(ctx context.Context, changes bool) (*conn, error) {
 func (e *postgres) shared() bool   { return true }
 func (e *postgres) present() error { return nil }
 
+// askWritable gives a row as long as the server takes changes: one that has become a copy of another would
+// go on answering.
+const askWritable = `SELECT 1 WHERE current_setting('transaction_read_only') = 'off'`
+
+var errReadOnlyServer = errors.New("the database is read-only")
+
 // alive asks on a connection of its own.
 func (e *postgres) alive() error {
 	if e.watch == nil {
@@ -149,12 +155,15 @@ func (e *postgres) alive() error {
 		c.patience, e.watch = pingWithin, c
 	}
 	var one int
-	if err := e.watch.one(`SELECT 1`, nil, &one); err != nil {
+	err := e.watch.one(askWritable, nil, &one)
+	if errors.Is(err, ostiary.ErrNotFound) {
+		err = &lostError{errReadOnlyServer}
+	}
+	if err != nil {
 		e.watch.close()
 		e.watch = nil
-		return err
 	}
-	return nil
+	return err
 }
 
 // seal writes where the log ends now.
@@ -171,9 +180,16 @@ func (e *postgres) seal(w *writer) error {
 
 // made asks on a new connection, which may lead to another server, and asks again for some seconds.
 func (e *postgres) made(_ *DB, at ostiary.Head) (made bool, err error) {
-	for end := time.Now().Add(lookUpWithin); ; time.Sleep(200 * time.Millisecond) {
-		if made, err = e.look(at); err == nil || time.Now().After(end) {
-			return made, err
+	ctx, stop := context.WithTimeout(context.Background(), lookUpWithin)
+	defer stop()
+	for {
+		if made, err = e.look(ctx, at); err == nil {
+			return made, nil
+		}
+		select {
+		case <-ctx.Done():
+			return false, err
+		case <-time.After(200 * time.Millisecond):
 		}
 	}
 }
@@ -181,12 +197,13 @@ func (e *postgres) made(_ *DB, at ostiary.Head) (made bool, err error) {
 // look takes the lock first: a transaction whose connection was lost may still be about to commit, and
 // holds the lock until it is over. What it reads counts once a commit after it is acknowledged: a server
 // that waits for its copies has then copied this too.
-func (e *postgres) look(at ostiary.Head) (bool, error) {
-	c, err := e.connect(context.Background(), true)
+func (e *postgres) look(ctx context.Context, at ostiary.Head) (bool, error) {
+	c, err := e.connect(ctx, true)
 	if err != nil {
 		return false, err
 	}
 	defer c.close()
+	c.base = ctx
 	if _, err := c.exec(c.begin); err != nil {
 		return false, err
 	}

@@ -116,6 +116,9 @@ func (db *DB) finish(w *writer, fn func(ostiary.Writer) error) (err error) {
 		}
 	}()
 	if err := fn(w); err != nil {
+		if f := faultOf(err); f.refuses() || f == conflict {
+			return readOnly(err)
+		}
 		return err
 	}
 	if w.broken != nil {
