@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -22,9 +23,6 @@ const patience = 2 * time.Second
 // batch is how many changes are read before they are applied, so that no read lasts for long.
 const batch = 500
 
-// ErrBack says that the log ends before what the directory holds: the records were put back in time.
-var ErrBack = errors.New("the log ends before the directory's revision")
-
 // A Log is where changes come from.
 type Log interface {
 	Changes(ctx context.Context, after uint64, fn func(ostiary.Change) error) error
@@ -37,6 +35,8 @@ type Directory interface {
 	// Load replaces everything by the records as they are now; it refuses older ones.
 	Load(ctx context.Context, log ostiary.Viewer) error
 	Apply(c ostiary.Change, emails map[ostiary.ID]string) error
+	// Restrict takes away what facts take away, and gives nothing.
+	Restrict(facts []ostiary.Fact)
 }
 
 // A Follower applies the log to a directory.
@@ -48,6 +48,11 @@ type Follower struct {
 	hints  <-chan uint64 // revisions that the log may have; nil: nobody tells
 	turn   chan struct{} // holds one element while somebody applies changes
 	failed atomic.Pointer[error]
+
+	met ostiary.Head // guarded by Look: the end of a log that lacks what memory holds, once memory was narrowed by it
+
+	keeping sync.Mutex
+	kept    []kept // guarded by keeping: the last changes
 }
 
 // New makes a follower of a directory that was just loaded from a log that only this process writes.
@@ -128,7 +133,10 @@ func (f *Follower) Look(ctx context.Context) error {
 		return err
 	}
 	if head.Revision < at {
-		return fmt.Errorf("%w: %d before %d", ErrBack, head.Revision, at)
+		if err = f.back(ctx, head); f.met == head {
+			f.lease.renew(asOf)
+		}
+		return err
 	}
 	if err := f.CatchUp(ctx, head.Revision); err != nil {
 		return err
@@ -189,6 +197,7 @@ func (f *Follower) pull(ctx context.Context) error {
 			if err := f.dir.Apply(c, emails[i]); err != nil {
 				return err
 			}
+			f.remember(c)
 		}
 		if len(changes) < batch {
 			return nil

@@ -68,7 +68,9 @@ type watched struct {
 	fails   atomic.Bool
 	hangs   atomic.Bool // until the caller's deadline
 	changes error       // instead of changes
-	during  func()      // runs while the log is looked at
+	views   error       // instead of all views but the next
+	viewed  bool
+	during  func() // runs while the log is looked at
 }
 
 var errAway = errors.New("the database is away")
@@ -92,6 +94,10 @@ func (w *watched) View(ctx context.Context, fn func(ostiary.Reader) error) error
 		<-ctx.Done()
 		return ctx.Err()
 	}
+	if w.views != nil && w.viewed {
+		return w.views
+	}
+	w.viewed = w.views != nil
 	if during := w.during; during != nil {
 		defer during()
 	}

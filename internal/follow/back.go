@@ -1,0 +1,110 @@
+package follow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"ostiary"
+)
+
+// ErrBack says that the log ends before what the directory holds, or went another way: a copy that lagged
+// took over, or the records were put back in time.
+var ErrBack = errors.New("the log ends before the directory's revision")
+
+// keptChanges is how many changes are remembered, to say which of them are lost.
+const keptChanges = 1000
+
+// back goes on from a log that lacks what memory holds. Memory keeps all that it knows: what was retired,
+// denied or lowered stays so. Whatever the records take away besides is taken away too, so that nobody
+// is let in whom somebody has refused since. Nothing is given. The store makes no changes upon such records.
+func (f *Follower) back(ctx context.Context, head ostiary.Head) error {
+	err := fmt.Errorf("%w: it ends at %d, and memory holds %d; what was retired, denied or lowered stays so; "+
+		"restore the newer records, or restart with --accept-rollback to go on from these", ErrBack, head.Revision,
+		f.dir.Revision())
+	if head == f.met {
+		return err
+	}
+	f.logger.Error("changes that were acknowledged are lost", "log", head.Revision, "memory", f.dir.Revision(),
+		"lost", f.lostAfter(head.Revision))
+	narrowed := f.log.View(ctx, func(r ostiary.Reader) error {
+		at, err := r.Head()
+		if err != nil {
+			return err
+		}
+		if at != head {
+			return fmt.Errorf("the log moved from %d to %d", head.Revision, at.Revision)
+		}
+		one := make([]ostiary.Fact, 1)
+		return r.Snapshot(func(fact ostiary.Fact) error {
+			one[0] = fact
+			f.dir.Restrict(one)
+			return nil
+		})
+	})
+	if narrowed != nil {
+		return errors.Join(err, narrowed)
+	}
+	f.met = head
+	return err
+}
+
+// remember keeps what a change was about.
+func (f *Follower) remember(c ostiary.Change) {
+	f.keeping.Lock()
+	defer f.keeping.Unlock()
+	if len(f.kept) == keptChanges {
+		f.kept = append(f.kept[:0], f.kept[keptChanges/2:]...)
+	}
+	f.kept = append(f.kept, kept{c.Revision, c.Facts})
+}
+
+type kept struct {
+	revision uint64
+	facts    []ostiary.Fact
+}
+
+// lostAfter says in words what was lost, as far as it is remembered.
+func (f *Follower) lostAfter(revision uint64) string {
+	f.keeping.Lock()
+	defer f.keeping.Unlock()
+	var words []string
+	for _, c := range f.kept {
+		if c.revision <= revision {
+			continue
+		}
+		for _, fact := range c.facts {
+			if word := word(fact); word != "" {
+				words = append(words, fmt.Sprintf("%d: %s", c.revision, word))
+			}
+		}
+		if len(words) >= 50 {
+			return strings.Join(words, "; ") + " and more"
+		}
+	}
+	return strings.Join(words, "; ")
+}
+
+func word(fact ostiary.Fact) string {
+	switch {
+	case fact.Token != nil && fact.Token.Retired:
+		return "token " + fact.Token.ID.String() + " retired"
+	case fact.Token != nil:
+		return "token " + fact.Token.ID.String() + " made or changed"
+	case fact.App != nil && fact.App.Gone:
+		return "application " + fact.App.Name + " of token " + fact.App.Token.String() + " forgotten"
+	case fact.App != nil:
+		return "application " + fact.App.Name + " of token " + fact.App.Token.String() + " " + fact.App.State.String()
+	case fact.Member != nil:
+		return "user " + fact.Member.User.String() + " of account " + fact.Member.Account.String() + " " +
+			fact.Member.Role.String()
+	case fact.User != nil:
+		return "user " + fact.User.ID.String() + " changed"
+	case fact.Account != nil:
+		return "account " + fact.Account.ID.String() + " changed"
+	case fact.Edge != nil:
+		return "edge " + fact.Edge.Name + " issued or revoked"
+	}
+	return ""
+}

@@ -1,0 +1,81 @@
+package follow_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"ostiary"
+	"ostiary/internal/follow"
+)
+
+// token makes an account, its owner and a token, or changes them.
+func (w *world) token(t ostiary.Token, role ostiary.Role) uint64 {
+	w.Helper()
+	t.Account, t.ID, t.Kind, t.Owner, t.CreatedOn = 1, 3, ostiary.UserToken, 2, time.Now()
+	return w.change(func(wr ostiary.Writer) error {
+		return errors.Join(
+			wr.PutAccount(ostiary.Account{ID: 1, ShortName: "one", CreatedOn: time.Now()}),
+			wr.PutUser(ostiary.User{ID: 2, Email: "two@example.com", CreatedOn: time.Now()}),
+			wr.PutMember(ostiary.Member{Account: 1, User: 2, Role: role, Since: time.Now()}),
+			wr.PutToken(t),
+			wr.PutSecret(ostiary.Secret{Account: 1, ID: 4, Token: 3, Hash: secret, CreatedOn: time.Now()}))
+	})
+}
+
+var secret = ostiary.ReadSecret("one").Hash()
+
+func (w *world) looked() (f ostiary.Facts) {
+	w.dir.Look(secret, "", &f)
+	return f
+}
+
+// What a node knows is in force, also where the records have forgotten it; and what they take away besides.
+func TestOlderRecordsGiveNothingBack(t *testing.T) {
+	t.Parallel()
+	w, clock := shared(t, time.Minute)
+	w.token(ostiary.Token{Privilege: ostiary.Admin}, ostiary.Admin)
+	w.token(ostiary.Token{Privilege: ostiary.Normal}, ostiary.Admin)
+	last := w.token(ostiary.Token{Privilege: ostiary.Normal, RetiredOn: time.Now()}, ostiary.Admin)
+	w.look()
+
+	older := newWorld(t) // a copy that lagged: it has the first change, and somebody lowered a role on it since
+	older.token(ostiary.Token{Privilege: ostiary.Admin}, ostiary.Admin)
+	w.log.Log = older.records
+	for range 3 {
+		clock.forward(10 * time.Second)
+		if err := w.follow.Look(t.Context()); !errors.Is(err, follow.ErrBack) {
+			t.Fatalf("got %v, want ErrBack", err)
+		}
+		w.wantAge(0) // it is known what the records say: decisions go on
+	}
+	if f := w.looked(); !f.Token.Retired || f.Token.Privilege != ostiary.Normal || f.Revision != last {
+		t.Errorf("got %+v at %d", f.Token, f.Revision)
+	}
+	if n := w.said.count("acknowledged are lost"); n != 1 || w.said.count("3: token 3 retired") != 1 {
+		t.Errorf("the log told of it %d times: %s", n, &w.said.text)
+	}
+
+	older.token(ostiary.Token{Privilege: ostiary.Admin}, ostiary.ReadOnly)
+	clock.forward(10 * time.Second)
+	w.follow.Look(t.Context())
+	if f := w.looked(); f.Owner != ostiary.ReadOnly || !f.Token.Retired {
+		t.Errorf("a role that was lowered since is %v, retired %v", f.Owner, f.Token.Retired)
+	}
+	w.wantAge(0)
+}
+
+func TestOlderRecordsThatCannotBeReadRenewNothing(t *testing.T) {
+	t.Parallel()
+	w, clock := shared(t, time.Minute)
+	w.token(ostiary.Token{Privilege: ostiary.Admin}, ostiary.Admin)
+	w.look()
+	older := newWorld(t)
+	w.log.Log = older.records
+	w.log.views = errAway
+	clock.forward(10 * time.Second)
+	if err := w.follow.Look(t.Context()); !errors.Is(err, follow.ErrBack) {
+		t.Errorf("got %v, want ErrBack", err)
+	}
+	w.wantAge(10 * time.Second)
+}
