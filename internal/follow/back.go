@@ -23,7 +23,7 @@ func (f *Follower) back(ctx context.Context, head ostiary.Head) error {
 	err := fmt.Errorf("%w: it ends at %d, and memory holds %d; what was retired, denied or lowered stays so; "+
 		"restore the newer records, or restart with --accept-rollback to go on from these", ErrBack, head.Revision,
 		f.dir.Revision())
-	if head == f.met {
+	if f.met != nil && *f.met == head {
 		return err
 	}
 	f.logger.Error("changes that were acknowledged are lost", "log", head.Revision, "memory", f.dir.Revision(),
@@ -46,7 +46,7 @@ func (f *Follower) back(ctx context.Context, head ostiary.Head) error {
 	if narrowed != nil {
 		return errors.Join(err, narrowed)
 	}
-	f.met = head
+	f.met = &head
 	return err
 }
 

@@ -49,7 +49,7 @@ type Follower struct {
 	turn   chan struct{} // holds one element while somebody applies changes
 	failed atomic.Pointer[error]
 
-	met ostiary.Head // guarded by Look: the end of a log that lacks what memory holds, once memory was narrowed by it
+	met *ostiary.Head // guarded by Look: the end of a log that lacks what memory holds, once memory was narrowed by it
 
 	keeping sync.Mutex
 	kept    []kept // guarded by keeping: the last changes
@@ -133,7 +133,7 @@ func (f *Follower) Look(ctx context.Context) error {
 		return err
 	}
 	if head.Revision < at {
-		if err = f.back(ctx, head); f.met == head {
+		if err = f.back(ctx, head); f.met != nil && *f.met == head {
 			f.lease.renew(asOf)
 		}
 		return err
