@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -48,6 +49,7 @@ type world struct {
 	events    events
 	clock     clock
 
+	registry    *follow.Local // of nodes; only this one is in it
 	beforeBegin func()
 
 	account, press    ostiary.ID
@@ -68,7 +70,13 @@ func newWorld(t *testing.T) *world {
 	memory := directory.New()
 	w.ok(memory.Load(ctx, w.store))
 	follower := follow.New(w.store, memory, nil)
-	w.authority = authority.New(w.store, memory, follower, w.usage, authority.Settings{Now: w.clock.Now})
+	w.registry = follow.NewLocal()
+	nodes := follow.NewNodes(w.registry, ostiary.Node{ID: "a", Name: "api-1"}, follower, memory, 200*time.Millisecond,
+		slog.New(slog.DiscardHandler))
+	following, halt := context.WithCancel(ctx)
+	t.Cleanup(halt)
+	go nodes.Run(following)
+	w.authority = authority.New(w.store, memory, follower, w.usage, authority.Settings{Now: w.clock.Now, Nodes: nodes})
 	t.Cleanup(func() {
 		ctx, stop := context.WithTimeout(ctx, 5*time.Second)
 		defer stop()
