@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"ostiary/internal/store/pgtest"
 )
 
 // A block is something to run and what it prints: a fenced sh block with the text block right after
@@ -54,11 +56,21 @@ func TestShellBlocksOfTheDocsDoWhatTheyShow(t *testing.T) {
 					scripts = append(scripts, b)
 				}
 			}
+			if strings.Contains(string(text), exampleDatabase) {
+				c := pgtest.Shared(t)
+				url := c.URL(c.Database(t))
+				for i := range scripts {
+					scripts[i].run = strings.ReplaceAll(scripts[i].run, exampleDatabase, url)
+				}
+			}
 			runPage(t, bin, scripts)
 			runPage(t, bin, transcript)
 		})
 	}
 }
+
+// exampleDatabase becomes a database of the tests' own.
+const exampleDatabase = "postgres://ostiary:PASSWORD@db.example.com/ostiary?sslmode=verify-full"
 
 // missing skips on a laptop, and fails where CI runs.
 func missing(t *testing.T, what string) {
@@ -143,7 +155,7 @@ func runPage(t *testing.T, bin string, blocks []block) {
 		return
 	}
 	main, admin := freePort(t), freePort(t)
-	ports := strings.NewReplacer("127.0.0.1:8700", main, "127.0.0.1:8701", admin,
+	ports := strings.NewReplacer("127.0.0.1:8700", main, "127.0.0.1:8701", admin, "127.0.0.1:8710", freePort(t),
 		"go run ./cmd/ostiary demo --keep /tmp/demo", demo, "go run ./cmd/ostiary", "ostiary", "/tmp/demo", "demo",
 		"curl -i", "curl -si")
 	const end = "\x1e"
