@@ -42,11 +42,11 @@ func dataFlag(flags *pflag.FlagSet, data *string) {
 func dataFolder(flag string) string { return cmp.Or(flag, os.Getenv("OSTIARY_DATA"), defaultData) }
 
 // client is the socket of the data folder, or HTTP where OSTIARY_URL names a server and --data does not.
-func (r *reach) client() (*client, error) {
+func (r *reach) client(cmd *cobra.Command) (*client, error) {
 	base := os.Getenv("OSTIARY_URL")
 	if r.data != "" || base == "" {
 		c := newSocketClient(dataFolder(r.data))
-		c.account = r.account
+		c.account, c.notes = r.account, cmd.ErrOrStderr()
 		return c, nil
 	}
 	token := os.Getenv("OSTIARY_TOKEN")
@@ -54,18 +54,17 @@ func (r *reach) client() (*client, error) {
 		return nil, wrongUsage("OSTIARY_URL is set and OSTIARY_TOKEN is not; set it, or name a data folder with --data")
 	}
 	c := newHTTPClient(base, token, cmp.Or(os.Getenv("OSTIARY_APP"), "ostiary"))
-	c.account = r.account
+	c.account, c.notes = r.account, cmd.ErrOrStderr()
 	return c, nil
 }
 
 // speak is the RunE of a command that speaks to its server.
 func (r *reach) speak(do func(*cobra.Command, *client, []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		c, err := r.client()
+		c, err := r.client(cmd)
 		if err != nil {
 			return err
 		}
-		c.notes = cmd.ErrOrStderr()
 		return do(cmd, c, args)
 	}
 }

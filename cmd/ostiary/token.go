@@ -232,7 +232,7 @@ func tokenSet(to *reach) *cobra.Command {
 func onToken(cmd *cobra.Command, to *reach, name string,
 	do func(*client, token) (json.RawMessage, error), say func(emails, token) string,
 ) error {
-	c, err := to.client()
+	c, err := to.client(cmd)
 	if err != nil {
 		return err
 	}
