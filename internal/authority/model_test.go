@@ -15,6 +15,11 @@ type model struct {
 	disabled map[ostiary.ID]bool
 	tokens   map[ostiary.ID]*modelToken
 	hashes   map[ostiary.Hash]ostiary.ID
+
+	// Who removes its own owner acts to the end of that change with the role that it had when it began: the
+	// entries before the last one retire the tokens, its own among them.
+	removing ostiary.By
+	began    string
 }
 
 type modelToken struct {
@@ -153,6 +158,13 @@ func atLeast(role, need string) bool { return role == "operator" || ladder[role]
 func (m *model) accept(c ostiary.Change) error {
 	role, user, at := m.who(c)
 	s := c.Story
+	if m.removing == s.By && m.removing != "" {
+		role = m.began
+	}
+	m.removing, m.began = "", role
+	if s.Details["because"] == "its owner is removed" {
+		m.removing = s.By
+	}
 	old := m.tokens[s.Token]
 	own := old != nil && user != 0 && old.owner == user
 	admin := atLeast(role, "Admin")
