@@ -11,6 +11,7 @@ type contents struct {
 	tokens   map[ostiary.ID]*token
 	made     [][]token // where they lie, as they came; a piece never moves
 	secrets  secrets
+	edges    edges
 	size     Size
 
 	facts, emails sum // of what the log says
@@ -142,6 +143,8 @@ func (c *contents) set(f ostiary.Fact) {
 		c.setSecret(c.token(f.Secret.Account, f.Secret.Token), f.Secret.Hash)
 	case f.App != nil:
 		c.setApp(c.token(f.App.Account, f.App.Token), f.App)
+	case f.Edge != nil:
+		c.edges.set(*f.Edge)
 	}
 }
 

@@ -78,6 +78,7 @@ func TestEveryFieldOfAFactChangesTheDigest(t *testing.T) {
 		Token:   &ostiary.TokenFact{Account: 1, ID: 1},
 		Secret:  &ostiary.SecretFact{Account: 1, Token: 1},
 		App:     &ostiary.AppFact{Account: 1, Token: 1, ID: 1, Name: "a"},
+		Edge:    &ostiary.EdgeFact{ID: 1, Name: "a"},
 	}
 	kinds := reflect.ValueOf(one)
 	for k := range kinds.NumField() {

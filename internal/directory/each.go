@@ -36,7 +36,15 @@ func (d *Directory) Each(fn func(ostiary.Fact) error) error {
 			}
 		}
 	}
-	return c.eachToken(fn)
+	if err := c.eachToken(fn); err != nil {
+		return err
+	}
+	for _, id := range slices.Sorted(maps.Keys(c.edges.byID)) {
+		if err := fn(ostiary.Fact{Edge: ptr(c.edges.byID[id])}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (c *contents) eachToken(fn func(ostiary.Fact) error) error {

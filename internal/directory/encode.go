@@ -18,6 +18,7 @@ const (
 	kindSecret
 	kindApp
 	kindEmail
+	kindEdge
 )
 
 // appendFact writes a fact behind b; nothing for one that says nothing.
@@ -41,6 +42,10 @@ func appendFact(b []byte, f ostiary.Fact) []byte {
 		a := f.App
 		b = appendText(appendIDs(append(b, kindApp), a.Account, a.Token, a.ID), a.Name)
 		return append(b, byte(a.State), packed(a.Gone))
+	case f.Edge != nil:
+		e := f.Edge
+		b = appendText(appendIDs(append(b, kindEdge), e.ID), e.Name)
+		return append(append(b, e.Hash[:]...), packed(e.Revoked))
 	}
 	return b
 }
@@ -106,6 +111,9 @@ func (r *room) read(text []byte) (f ostiary.Fact, err error) {
 			Gone: in.flags(1) == 1,
 		}
 		f.App = &r.app
+	case kindEdge:
+		r.edge = ostiary.EdgeFact{ID: in.id(), Name: in.text(), Hash: in.hash(), Revoked: in.flags(1) == 1}
+		f.Edge = &r.edge
 	default:
 		in.bad = true
 	}

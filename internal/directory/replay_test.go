@@ -46,6 +46,8 @@ func (l *ledger) apply(c ostiary.Change, emails map[ostiary.ID]string) {
 			key = fmt.Sprint("d token ", f.Token.ID)
 		case f.Secret != nil:
 			key = fmt.Sprintf("e secret %x", f.Secret.Hash)
+		case f.Edge != nil:
+			key = fmt.Sprint("g edge ", f.Edge.ID)
 		case f.App != nil:
 			key, gone = fmt.Sprint("f app ", f.App.Token, " ", f.App.Name), f.App.Gone
 		}
@@ -86,7 +88,7 @@ func randomChange(r *rand.Rand, revision uint64) (ostiary.Change, map[ostiary.ID
 		token := id(20)
 		account := 1 + token%3
 		var f ostiary.Fact
-		switch r.IntN(8) {
+		switch r.IntN(9) {
 		case 0:
 			name := fmt.Sprint("account", r.IntN(9))
 			f.Account = &ostiary.AccountFact{ID: id(3), ShortName: name, CapMet: r.IntN(2) == 0}
@@ -108,6 +110,9 @@ func randomChange(r *rand.Rand, revision uint64) (ostiary.Change, map[ostiary.ID
 		case 4:
 			hash := ostiary.ReadSecret(fmt.Sprint("secret", token, r.IntN(3))).Hash()
 			f.Secret = &ostiary.SecretFact{Account: account, Token: token, Hash: hash}
+		case 5:
+			f.Edge = &ostiary.EdgeFact{ID: id(4), Name: fmt.Sprint("edge", r.IntN(9)), Revoked: r.IntN(3) == 0}
+			f.Edge.Hash = ostiary.ReadSecret("edge" + f.Edge.ID.String()).Hash()
 		default:
 			name := fmt.Sprint("app", r.IntN(12))
 			f.App = &ostiary.AppFact{

@@ -23,6 +23,8 @@ func placeOf(f ostiary.Fact) place {
 		return place{kind: kindToken, a: f.Token.ID}
 	case f.App != nil:
 		return place{kind: kindApp, a: f.App.Token, name: f.App.Name}
+	case f.Edge != nil:
+		return place{kind: kindEdge, a: f.Edge.ID}
 	}
 	return place{} // accounts and secrets are never narrowed
 }
@@ -57,6 +59,9 @@ func (c *contents) recorded(f ostiary.Fact) (is ostiary.Fact, found bool) {
 			_, found := t.apps.find(f.App.Name)
 			return ostiary.Fact{App: ptr(t.app(f.App.Name))}, found
 		}
+	case f.Edge != nil:
+		e, found := c.edges.byID[f.Edge.ID]
+		return ostiary.Fact{Edge: &e}, found
 	}
 	return ostiary.Fact{}, false
 }
@@ -85,6 +90,8 @@ func (c *contents) restrict(f ostiary.Fact) {
 		now.Token = ptr(was.Token.Narrow(*f.Token))
 	case f.App != nil && was.App != nil:
 		now.App = ptr(was.App.Narrow(*f.App))
+	case f.Edge != nil && found:
+		now.Edge = ptr(was.Edge.Narrow(*f.Edge))
 	default:
 		return
 	}

@@ -14,9 +14,10 @@ type room struct {
 	token   ostiary.TokenFact
 	secret  ostiary.SecretFact
 	app     ostiary.AppFact
+	edge    ostiary.EdgeFact
 }
 
-// people gives the accounts, users and members on record, in no order. Each fact lasts until the next.
+// people gives the accounts, users, members and edges on record, in no order. Each fact lasts until the next.
 func (c *contents) people(at *room) iter.Seq[ostiary.Fact] {
 	return func(yield func(ostiary.Fact) bool) {
 		for _, a := range c.accounts {
@@ -31,6 +32,11 @@ func (c *contents) people(at *room) iter.Seq[ostiary.Fact] {
 		}
 		for s, m := range c.members {
 			if at.member = m.fact(s); m.role != ostiary.NoRole && !yield(ostiary.Fact{Member: &at.member}) {
+				return
+			}
+		}
+		for _, at.edge = range c.edges.byID {
+			if !yield(ostiary.Fact{Edge: &at.edge}) {
 				return
 			}
 		}
