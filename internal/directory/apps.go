@@ -37,7 +37,7 @@ func (a apps) id() ostiary.ID {
 
 // find gives the element with this name.
 func (a apps) find(name string) (app, bool) {
-	for len(a) > appHead {
+	for len(a) >= appHead {
 		end := appHead + int(a[0])
 		if end-appHead == len(name) && string(a[appHead:end]) == name {
 			return app{a.id(), string(a[appHead:end]), ostiary.AppState(a[1])}, true

@@ -9,8 +9,13 @@ type contents struct {
 	users    map[ostiary.ID]*user
 	members  map[seat]*member
 	tokens   map[ostiary.ID]*token
+	made     [][]token // where they lie, as they came; a piece never moves
 	secrets  secrets
 	size     Size
+
+	facts, emails sum // of what the log says
+	digester      *digester
+	narrowed      map[place]ostiary.Fact // what the log says of records that say less for now
 }
 
 // A record is present once its fact was applied. Before, it may stand there because another
@@ -47,7 +52,7 @@ type member struct {
 func newContents() *contents {
 	return &contents{
 		accounts: map[ostiary.ID]*account{}, users: map[ostiary.ID]*user{}, members: map[seat]*member{},
-		tokens: map[ostiary.ID]*token{},
+		tokens: map[ostiary.ID]*token{}, digester: newDigester(), narrowed: map[place]ostiary.Fact{},
 	}
 }
 
@@ -83,14 +88,38 @@ func (c *contents) member(s seat) *member {
 func (c *contents) token(account, id ostiary.ID) *token {
 	t := c.tokens[id]
 	if t == nil {
-		t = &token{id: id, account: c.account(account)}
+		t = c.newToken()
+		t.id, t.account = id, c.account(account)
 		c.tokens[id] = t
 	}
 	return t
 }
 
-// apply makes one fact true.
+// newToken is one that stands beside the one before: a walk over all of them reads memory from front to back.
+func (c *contents) newToken() *token {
+	last := len(c.made) - 1
+	if last < 0 || len(c.made[last]) == cap(c.made[last]) {
+		c.made = append(c.made, make([]token, 0, 1024))
+		last++
+	}
+	piece := append(c.made[last], token{})
+	c.made[last] = piece
+	return &piece[len(piece)-1]
+}
+
+// apply makes one fact true, and keeps the digest up.
 func (c *contents) apply(f ostiary.Fact) {
+	if was, found := c.logged(f); found {
+		c.digester.removeFact(&c.facts, was)
+	}
+	c.set(f)
+	if is, found := c.recorded(f); found {
+		c.digester.addFact(&c.facts, is)
+	}
+}
+
+// set makes one fact true, and leaves the digest to addUp.
+func (c *contents) set(f ostiary.Fact) {
 	switch {
 	case f.Account != nil:
 		a := c.account(f.Account.ID)
@@ -169,37 +198,13 @@ func (c *contents) countApp(t *token, state ostiary.AppState, n int) {
 	}
 }
 
-// restrict makes true what a fact takes away. A record that is not there has nothing to lose,
-// except a name: it can be denied before it is on record.
-func (c *contents) restrict(f ostiary.Fact) {
-	switch {
-	case f.User != nil:
-		if u := c.users[f.User.ID]; u != nil {
-			c.apply(ostiary.Fact{User: ptr(u.fact().Narrow(*f.User))})
-		}
-	case f.Member != nil:
-		s := seat{f.Member.Account, f.Member.User}
-		if m := c.members[s]; m != nil {
-			c.apply(ostiary.Fact{Member: ptr(m.fact(s).Narrow(*f.Member))})
-		}
-	case f.Token != nil:
-		if t := c.tokens[f.Token.ID]; t != nil {
-			c.setToken(t, ptr(t.fact().Narrow(*f.Token)))
-		}
-	case f.App != nil:
-		t := c.tokens[f.App.Token]
-		if t == nil {
-			return
-		}
-		was := t.app(f.App.Name)
-		now := was.Narrow(*f.App)
-		if now != was {
-			c.setApp(t, &now)
-		}
-	}
+// changeEmail changes what no fact holds, and keeps its digest up.
+func (c *contents) changeEmail(id ostiary.ID, email string) {
+	c.digester.removeEmail(&c.emails, id, c.user(id).email)
+	c.setEmail(id, email)
+	c.digester.addEmail(&c.emails, id, email)
 }
 
-// setEmail changes what no fact holds.
 func (c *contents) setEmail(id ostiary.ID, email string) {
 	u := c.user(id)
 	u.email = email

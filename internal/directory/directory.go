@@ -30,6 +30,7 @@ type Directory struct {
 	contents *contents // guarded by changing and locks
 	ready    bool      // guarded like contents
 	revision atomic.Uint64
+	chain    ostiary.Hash // at the revision; guarded like contents
 
 	waiting waiters
 }
@@ -59,13 +60,14 @@ func (d *Directory) Load(ctx context.Context, v Viewer) error {
 	err := v.View(ctx, func(r ostiary.Reader) (err error) {
 		fresh = newContents()
 		head, err = load(fresh, r)
+		fresh.addUp()
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("loading the directory: %w", err)
 	}
 	d.lock()
-	d.contents, d.ready = fresh, true
+	d.contents, d.ready, d.chain = fresh, true, head.Chain
 	d.revision.Store(head.Revision)
 	d.unlock()
 	d.waiting.wake()
@@ -85,7 +87,7 @@ func load(c *contents, r ostiary.Reader) (ostiary.Head, error) {
 		c.setEmail(u.ID, u.Email)
 	}
 	return head, r.Snapshot(func(f ostiary.Fact) error {
-		c.apply(f)
+		c.set(f)
 		return nil
 	})
 }
@@ -103,9 +105,10 @@ func (d *Directory) Apply(c ostiary.Change, emails map[ostiary.ID]string) error 
 		d.contents.apply(f)
 	}
 	for id, email := range emails {
-		d.contents.setEmail(id, email)
+		d.contents.changeEmail(id, email)
 	}
 	d.revision.Store(c.Revision)
+	d.chain = c.Chain
 	d.unlock()
 	d.waiting.wake()
 	return nil
@@ -146,6 +149,18 @@ func (d *Directory) Look(hash ostiary.Hash, app string, f *ostiary.Facts) {
 
 // Revision is the last change that the directory holds.
 func (d *Directory) Revision() uint64 { return d.revision.Load() }
+
+// Head is the last change that the directory holds, with the log's chain there: a database whose log has
+// another chain at this revision is another database.
+func (d *Directory) Head() ostiary.Head {
+	d.locks[0].RLock()
+	defer d.locks[0].RUnlock()
+	return d.head()
+}
+
+func (d *Directory) head() ostiary.Head {
+	return ostiary.Head{Revision: d.revision.Load(), Chain: d.chain}
+}
 
 // Find says whose secret this is, also when the token is retired.
 func (d *Directory) Find(hash ostiary.Hash) (account, token ostiary.ID, ok bool) {

@@ -3,7 +3,6 @@ package directory
 import (
 	"bytes"
 	"cmp"
-	"crypto/sha256"
 	"maps"
 	"slices"
 
@@ -51,7 +50,7 @@ func (c *contents) eachToken(fn func(ostiary.Fact) error) error {
 	}
 	for _, id := range ids {
 		t := c.tokens[id]
-		for _, hash := range slices.SortedFunc(slices.Values(t.hashes()), compareHashes) {
+		for _, hash := range slices.SortedFunc(t.hashes, compareHashes) {
 			f := &ostiary.SecretFact{Account: t.account.id, Token: t.id, Hash: hash}
 			if err := fn(ostiary.Fact{Secret: f}); err != nil {
 				return err
@@ -66,19 +65,6 @@ func (c *contents) eachToken(fn func(ostiary.Fact) error) error {
 		}
 	}
 	return nil
-}
-
-// Digest is equal for directories with equal contents, however they came by them.
-func (d *Directory) Digest() ostiary.Hash {
-	sum := sha256.New()
-	one := make([]ostiary.Fact, 1)
-	d.Each(func(f ostiary.Fact) error { // fn never fails
-		one[0] = f
-		text, _ := ostiary.EncodeFacts(one)
-		sum.Write(text)
-		return nil
-	})
-	return ostiary.Hash(sum.Sum(nil))
 }
 
 func compareSeats(a, b seat) int {

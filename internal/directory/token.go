@@ -91,15 +91,16 @@ func (t *token) has(hash *ostiary.Hash) bool {
 	return t.hash == *hash || t.rare != nil && slices.Contains(t.rare.hashes, *hash)
 }
 
-func (t *token) hashes() []ostiary.Hash {
-	var all []ostiary.Hash
-	if t.flags.has(hasSecret) {
-		all = append(all, t.hash)
+// hashes gives the hashes of its secrets, in the order in which they came.
+func (t *token) hashes(yield func(ostiary.Hash) bool) {
+	if !t.flags.has(hasSecret) || !yield(t.hash) || t.rare == nil {
+		return
 	}
-	if t.rare != nil {
-		all = append(all, t.rare.hashes...)
+	for _, hash := range t.rare.hashes {
+		if !yield(hash) {
+			return
+		}
 	}
-	return all
 }
 
 func (t *token) seldom() *rare {

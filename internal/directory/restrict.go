@@ -1,0 +1,101 @@
+package directory
+
+import (
+	"bytes"
+
+	"ostiary"
+)
+
+// A place is where a fact belongs: two facts about one record have the same.
+type place struct {
+	kind byte
+	a, b ostiary.ID
+	name string
+}
+
+func placeOf(f ostiary.Fact) place {
+	switch {
+	case f.User != nil:
+		return place{kind: kindUser, a: f.User.ID}
+	case f.Member != nil:
+		return place{kind: kindMember, a: f.Member.Account, b: f.Member.User}
+	case f.Token != nil:
+		return place{kind: kindToken, a: f.Token.ID}
+	case f.App != nil:
+		return place{kind: kindApp, a: f.App.Token, name: f.App.Name}
+	}
+	return place{} // accounts and secrets are never narrowed
+}
+
+// recorded gives what stands in the place of a fact, if a record does.
+func (c *contents) recorded(f ostiary.Fact) (is ostiary.Fact, found bool) {
+	switch {
+	case f.Account != nil:
+		if a := c.accounts[f.Account.ID]; a != nil {
+			return ostiary.Fact{Account: ptr(a.fact())}, a.present
+		}
+	case f.User != nil:
+		if u := c.users[f.User.ID]; u != nil {
+			return ostiary.Fact{User: ptr(u.fact())}, u.present
+		}
+	case f.Member != nil:
+		s := seat{f.Member.Account, f.Member.User}
+		if m := c.members[s]; m != nil {
+			return ostiary.Fact{Member: ptr(m.fact(s))}, m.role != ostiary.NoRole
+		}
+	case f.Token != nil:
+		if t := c.tokens[f.Token.ID]; t != nil {
+			return ostiary.Fact{Token: ptr(t.fact())}, t.flags.has(present)
+		}
+	case f.Secret != nil:
+		if t := c.secrets.find(&f.Secret.Hash); t != nil {
+			s := ostiary.SecretFact{Account: t.account.id, Token: t.id, Hash: f.Secret.Hash}
+			return ostiary.Fact{Secret: &s}, true
+		}
+	case f.App != nil:
+		if t := c.tokens[f.App.Token]; t != nil {
+			_, found := t.apps.find(f.App.Name)
+			return ostiary.Fact{App: ptr(t.app(f.App.Name))}, found
+		}
+	}
+	return ostiary.Fact{}, false
+}
+
+// logged gives what the log says in the place of a fact that comes next, and forgets that the record said
+// less: from now on it says what the log does.
+func (c *contents) logged(f ostiary.Fact) (was ostiary.Fact, found bool) {
+	if was, narrowed := c.narrowed[placeOf(f)]; narrowed {
+		delete(c.narrowed, placeOf(f))
+		return was, was.App == nil || !was.App.Gone
+	}
+	return c.recorded(f)
+}
+
+// restrict makes true what a fact takes away. A record that is not there has nothing to lose,
+// except a name: it can be denied before it is on record.
+func (c *contents) restrict(f ostiary.Fact) {
+	was, found := c.recorded(f)
+	var now ostiary.Fact
+	switch {
+	case f.User != nil && found:
+		now.User = ptr(was.User.Narrow(*f.User))
+	case f.Member != nil && found:
+		now.Member = ptr(was.Member.Narrow(*f.Member))
+	case f.Token != nil && found:
+		now.Token = ptr(was.Token.Narrow(*f.Token))
+	case f.App != nil && was.App != nil:
+		now.App = ptr(was.App.Narrow(*f.App))
+	default:
+		return
+	}
+	if bytes.Equal(appendFact(nil, was), appendFact(nil, now)) {
+		return
+	}
+	if was.App != nil {
+		was.App.Gone = !found
+	}
+	if _, already := c.narrowed[placeOf(f)]; !already {
+		c.narrowed[placeOf(f)] = was
+	}
+	c.set(now)
+}
