@@ -54,11 +54,17 @@ func TestDigestDoesNotTellHowTheRecordsCame(t *testing.T) {
 		if err := loaded.Load(context.Background(), shuffled{records, r}); err != nil {
 			rt.Fatal(err)
 		}
+		copied := twin(rt, applied)
 		want := loaded.State()
-		got := applied.State()
-		got.Restricted = 0 // what was loaded knows of no doubt
-		if got != want {
-			rt.Errorf("applied: %+v, loaded: %+v", got, want)
+		for way, d := range map[string]*directory.Directory{"applied": applied, "copied": copied} {
+			got := d.State()
+			got.Restricted = 0 // what was loaded knows of no doubt
+			if got != want {
+				rt.Errorf("%s: %+v, loaded: %+v", way, got, want)
+			}
+		}
+		if got, want := copied.State(), applied.State(); got != want {
+			rt.Errorf("copied: %+v, want %+v", got, want)
 		}
 	})
 }

@@ -31,6 +31,8 @@ type Directory struct {
 	ready    bool      // guarded like contents
 	revision atomic.Uint64
 	chain    ostiary.Hash // at the revision; guarded like contents
+	tail     *tail        // of a copy that is being written, else nil; guarded by changing
+	copying  sync.Mutex   // held by who writes a copy
 
 	waiting waiters
 }
@@ -111,6 +113,9 @@ func (d *Directory) Apply(c ostiary.Change, emails map[ostiary.ID]string) error 
 	d.chain = c.Chain
 	d.unlock()
 	d.waiting.wake()
+	if d.tail != nil {
+		d.tail.add(c.Facts, emails)
+	}
 	return nil
 }
 

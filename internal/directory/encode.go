@@ -8,7 +8,7 @@ import (
 	"ostiary"
 )
 
-// A fact has one form in bytes: the digest is made of it. The first byte says of what
+// A fact has one form in bytes: the digest is made of it, and the local copy. The first byte says of what
 // kind it is, and no fact's form is the beginning of another's.
 const (
 	kindAccount byte = 1 + iota
@@ -110,6 +110,13 @@ func (r *room) read(text []byte) (f ostiary.Fact, err error) {
 		in.bad = true
 	}
 	return f, in.end()
+}
+
+func readEmail(text []byte) (user ostiary.ID, email string, err error) {
+	in := input{rest: text}
+	in.bad = in.byte() != kindEmail
+	user, email = in.id(), in.text()
+	return user, email, in.end()
 }
 
 // An input is read from the front. What it lacks reads as zero, and end says so.
