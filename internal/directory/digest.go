@@ -41,7 +41,7 @@ func (d *Directory) Digest() ostiary.Hash { return d.State().Facts }
 
 // A sum is the digest of a set of records, in any order: the sum of 2,048 pseudo-random bits for each, in 32
 // lanes of 64. Two sets with one sum are a short vector in a lattice, which nobody can find at this width; in
-// 256 bits it takes hours, and with XOR it is linear algebra (docs/decisions/local-copy.md).
+// 256 bits it can be done, and with XOR it is linear algebra (docs/decisions/local-copy.md).
 type sum [32]uint64
 
 func (s *sum) plus(t *sum) {
