@@ -152,7 +152,9 @@ func (db *DB) observe() {
 	}
 	defer func() { <-db.turn }()
 	before := db.head
-	err := db.view(context.Background(), func(r *reader) error {
+	ctx, stop := context.WithTimeout(context.Background(), pingWithin)
+	defer stop()
+	err := db.view(ctx, func(r *reader) error {
 		head, err := r.Head()
 		if err != nil {
 			return err
@@ -198,19 +200,20 @@ func (db *DB) markAgain() error {
 // recall adds to the list what was retired after a revision, by changes that were not acknowledged
 // or while there was no list.
 func (db *DB) recall(ctx context.Context, after uint64) error {
-	r := &reader{ctx: ctx, conn: db.writing, db: db}
-	if after == 0 || db.retired.fresh {
-		hashes, err := r.retiredSecrets()
+	return db.view(ctx, func(r *reader) error {
+		if after == 0 || db.retired.fresh {
+			hashes, err := r.retiredSecrets()
+			if err != nil {
+				return err
+			}
+			return db.retired.learn(hashes)
+		}
+		hashes, err := r.retiredAfter(after)
 		if err != nil {
 			return err
 		}
-		return db.retired.learn(hashes)
-	}
-	hashes, err := r.retiredAfter(after)
-	if err != nil {
-		return err
-	}
-	return db.retired.add(hashes)
+		return db.retired.add(hashes)
+	})
 }
 
 // retiredBy gives the secrets of the tokens that facts say are retired.
