@@ -93,77 +93,6 @@ func (db *DB) compare(c *conn, head, seen ostiary.Head, by string) (behind, err 
 	return nil, nil
 }
 
-// meet takes over what other nodes have added to the log since this one looked: the chain must go on from
-// what it has seen, and what they retired goes on its list. The caller has the turn.
-func (db *DB) meet(r *reader, head ostiary.Head) error {
-	if head == db.head {
-		return nil
-	}
-	if !db.engine.shared() {
-		err := fmt.Errorf("another program has changed the database: it is at revision %d, not %d; restart the server",
-			head.Revision, db.head.Revision)
-		db.health.set(forGood, err)
-		return err
-	}
-	behind, err := db.compare(r.conn, head, db.head, "this server")
-	if err != nil {
-		return err
-	}
-	if behind != nil {
-		db.health.set(forGood, behind)
-		return behind
-	}
-	retired, err := r.retiredAfter(db.head.Revision)
-	if err != nil {
-		return err
-	}
-	db.retired.waiting = append(db.retired.waiting, retired...)
-	db.head = head
-	return nil
-}
-
-// retiredAfter gives the secrets of tokens that changes after a revision retired.
-func (r *reader) retiredAfter(after uint64) (out []ostiary.Hash, err error) {
-	for {
-		changes, err := readChanges(r.conn, after, batch)
-		if err != nil {
-			return nil, err
-		}
-		for _, c := range changes {
-			hashes, err := r.retiredBy(c.Facts)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, hashes...)
-			after = c.Revision
-		}
-		if len(changes) < batch {
-			return out, nil
-		}
-	}
-}
-
-// observe meets what other nodes have done, and lets the mark follow.
-func (db *DB) observe() {
-	select {
-	case db.turn <- struct{}{}:
-	default:
-		return // a change meets it as well
-	}
-	defer func() { <-db.turn }()
-	before := db.head
-	err := db.view(context.Background(), func(r *reader) error {
-		head, err := r.Head()
-		if err != nil {
-			return err
-		}
-		return db.meet(r, head)
-	})
-	if err == nil && db.head != before {
-		db.markAgain()
-	}
-}
-
 func (db *DB) openMarks(path string, seq uint64) (err error) {
 	if db.retired, err = openRetired(path + ".retired"); err != nil {
 		return fmt.Errorf("opening the list of retired tokens: %w", err)
@@ -198,19 +127,20 @@ func (db *DB) markAgain() error {
 // recall adds to the list what was retired after a revision, by changes that were not acknowledged
 // or while there was no list.
 func (db *DB) recall(ctx context.Context, after uint64) error {
-	r := &reader{ctx: ctx, conn: db.writing, db: db}
-	if after == 0 || db.retired.fresh {
-		hashes, err := r.retiredSecrets()
+	return db.view(ctx, func(r *reader) error {
+		if after == 0 || db.retired.fresh {
+			hashes, err := r.retiredSecrets()
+			if err != nil {
+				return err
+			}
+			return db.retired.learn(hashes)
+		}
+		hashes, err := r.retiredAfter(after)
 		if err != nil {
 			return err
 		}
-		return db.retired.learn(hashes)
-	}
-	hashes, err := r.retiredAfter(after)
-	if err != nil {
-		return err
-	}
-	return db.retired.add(hashes)
+		return db.retired.add(hashes)
+	})
 }
 
 // retiredBy gives the secrets of the tokens that facts say are retired.

@@ -56,6 +56,15 @@ func (c *conn) limit() limit {
 	}}
 }
 
+// wait lets statements take longer, until it is told that they are done.
+func (c *conn) wait(d time.Duration) (done func()) {
+	was := c.patience
+	if was > 0 {
+		c.patience = d
+	}
+	return func() { c.patience = was }
+}
+
 var errSilent = errors.New("the database does not answer")
 
 // goOn says that the server has answered something.

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"database/sql"
+	sqldriver "database/sql/driver"
 	"errors"
 	"strings"
 
@@ -30,11 +32,15 @@ func faultOf(err error) fault {
 	if e := (*driver.Error)(nil); errors.As(err, &e) {
 		return sqliteFault(e.Code())
 	}
-	if errors.As(err, new(*lostError)) {
+	state := (*pgconn.PgError)(nil)
+	if errors.As(err, &state) && strings.HasPrefix(state.Code, "53") {
+		return refused // a server that is full takes no new connection, and keeps those that it has
+	}
+	if errors.As(err, new(*lostError)) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, sqldriver.ErrBadConn) {
 		return lost
 	}
-	if e := (*pgconn.PgError)(nil); errors.As(err, &e) {
-		return postgresFault(e.Code)
+	if state != nil {
+		return postgresFault(state.Code)
 	}
 	return unknown
 }

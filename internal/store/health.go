@@ -22,8 +22,9 @@ const (
 )
 
 type health struct {
-	mu  sync.Mutex
-	why [causes]error
+	mu    sync.Mutex
+	why   [causes]error
+	since [causes]time.Time
 }
 
 // set says why no changes can be made, or with nil that this is over. What is for good stays as
@@ -34,7 +35,20 @@ func (h *health) set(c cause, why error) {
 	if c == forGood && h.why[c] != nil {
 		return
 	}
+	if h.why[c] == nil && why != nil {
+		h.since[c] = time.Now()
+	}
 	h.why[c] = why
+}
+
+// forLonger gives a cause that has lasted for some time.
+func (h *health) forLonger(c cause, d time.Duration) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.why[c] == nil || time.Since(h.since[c]) < d {
+		return nil
+	}
+	return h.why[c]
 }
 
 func (h *health) get() (cause, error) {
@@ -66,6 +80,17 @@ func (db *DB) writable() error {
 		return readOnly(db.markAgain())
 	}
 	return readOnly(why)
+}
+
+// awayAfter is how long a database that others share may refuse changes before they are no longer tried,
+// but by the probe: each would wait for a server that may not answer, and behind the one before it.
+const awayAfter = 2 * time.Second
+
+func (db *DB) away() error {
+	if !db.engine.shared() {
+		return nil
+	}
+	return readOnly(db.health.forLonger(database, awayAfter))
 }
 
 // note counts an error of the database, and keeps what it says about changes to come.

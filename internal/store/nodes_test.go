@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"bytes"
 	"fmt"
 	"sync"
 	"testing"
@@ -24,7 +25,8 @@ func count(w ostiary.Writer) error {
 func TestNodesOnOneDatabaseLoseNoChange(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Shared(t)
-	url := c.URL(c.Database(t))
+	name := c.Database(t)
+	url := c.URL(name)
 	first := createOn(t, url)
 	addTokens(t, first, 1)
 	nodes := []ostiary.Store{first, join(t, url), join(t, url)}
@@ -61,6 +63,11 @@ func TestNodesOnOneDatabaseLoseNoChange(t *testing.T) {
 		}
 	}
 	holds(t, first)
+	at := head(t, first)
+	row := pgtest.Column[[]byte](t, c, name, "SELECT chain FROM head WHERE revision = $1", at.Revision)
+	if len(row) != 1 || !bytes.Equal(row[0], at.Chain[:]) {
+		t.Errorf("the row of head is not where the log ends, revision %d", at.Revision)
+	}
 }
 
 // A follower that has seen everything is given what another node adds, from every node.

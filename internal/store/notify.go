@@ -34,12 +34,12 @@ const idleFor = 10 * time.Second
 
 // tellOn gives the connection back, or another where that one was gone; nil where there is none.
 func (e *postgres) tellOn(c *pgx.Conn, revision uint64) *pgx.Conn {
-	ctx, stop := context.WithTimeout(e.ctx, pingWithin)
-	defer stop()
-	if c != nil && notify(ctx, c, revision) {
+	if c != nil && notify(e.ctx, c, revision) {
 		return c
 	}
 	drop(c)
+	ctx, stop := context.WithTimeout(e.ctx, patience)
+	defer stop()
 	c, err := pgx.ConnectConfig(ctx, e.config)
 	if err != nil {
 		return nil
@@ -49,6 +49,8 @@ func (e *postgres) tellOn(c *pgx.Conn, revision uint64) *pgx.Conn {
 }
 
 func notify(ctx context.Context, c *pgx.Conn, revision uint64) bool {
+	ctx, stop := context.WithTimeout(ctx, pingWithin)
+	defer stop()
 	done, err := c.Exec(ctx, `
 		SELECT pg_notify($1, $2)
 		WHERE current_setting('transaction_read_only') = 'off'`, channel, strconv.FormatUint(revision, 10))
@@ -87,7 +89,7 @@ func (e *postgres) listen(ctx context.Context, out chan uint64) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	defer context.AfterFunc(e.ctx, stop)()
-	begun, end := context.WithTimeout(ctx, pingWithin+connectWithin)
+	begun, end := context.WithTimeout(ctx, patience)
 	defer end()
 	c, err := pgx.ConnectConfig(begun, e.config)
 	if err != nil {

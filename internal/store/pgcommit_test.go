@@ -232,6 +232,9 @@ func TestAfterAFailoverTheNextCallGoesToTheNewServer(t *testing.T) {
 	first.Kill(t)
 	within(t, "changes are refused", func() bool { return db.Degraded() != nil })
 	wantRefused(t, tryChange(db)) // the copy takes none yet
+	if canRead(db) {
+		t.Error("what a copy says is read, which may be old")
+	}
 	second.Promote(t)
 	if !canRead(db) {
 		t.Error("reading fails")

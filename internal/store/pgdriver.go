@@ -98,6 +98,8 @@ func (s pgStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (dri
 // warned is where a connection keeps the last warning that came with an answer.
 const warned = "warned"
 
+var errGone = errors.New("the connection is gone")
+
 var errUndone = errors.New("the transaction was undone by an error that was overlooked")
 
 // A plainStmt begins or ends a transaction.
@@ -116,18 +118,20 @@ func (s plainStmt) Query([]driver.Value) (driver.Rows, error)  { return nil, dri
 // undoes it, and a commit that could not wait for its copies on other servers ends with a warning.
 func (s plainStmt) ExecContext(ctx context.Context, _ []driver.NamedValue) (driver.Result, error) {
 	server := s.conn.Conn.Conn().PgConn()
+	if server.IsClosed() {
+		return nil, &lostError{errGone}
+	}
 	if s.text == commit && server.TxStatus() == 'E' {
 		return nil, errUndone
 	}
 	delete(server.CustomData(), warned)
-	result, err := s.conn.Conn.ExecContext(ctx, s.text, nil)
-	if err != nil {
+	if err := server.Exec(ctx, s.text).Close(); err != nil {
 		return nil, s.conn.told(err)
 	}
 	if said := server.CustomData()[warned]; s.text == commit && said != nil {
 		return nil, &lostError{fmt.Errorf("the server warns: %v", said)}
 	}
-	return result, nil
+	return driver.RowsAffected(0), nil
 }
 
 // noteWarning keeps a warning for ExecContext.

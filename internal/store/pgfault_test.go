@@ -160,6 +160,11 @@ func TestAFrozenServerHoldsNobodyUp(t *testing.T) {
 	c := pgtest.Start(t)
 	db := createOn(t, c.URL(c.Database(t)))
 	addTokens(t, db, 1)
+	for range 3 { // with several connections, on which nothing is heard any more
+		ok(t, db.View(t.Context(), func(ostiary.Reader) error {
+			return db.View(t.Context(), func(ostiary.Reader) error { return nil })
+		}))
+	}
 	resume := c.Pause(t)
 	ctx, stop := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer stop()
@@ -169,7 +174,9 @@ func TestAFrozenServerHoldsNobodyUp(t *testing.T) {
 			t.Errorf("got %v, want %v", err, context.DeadlineExceeded)
 		}
 	})
-	within(t, "changes are refused", func() bool { return db.Degraded() != nil })
+	inTime(t, 3*time.Second, "noticing", func() {
+		soon(t, "changes are refused", func() bool { return db.Degraded() != nil })
+	})
 	inTime(t, 12*time.Second, "reading", func() { canRead(db) })
 	inTime(t, 12*time.Second, "a change", func() { wantRefused(t, tryChange(db)) })
 	resume()
@@ -279,6 +286,15 @@ func TestAnErrorThatWasOverlookedCommitsNothing(t *testing.T) {
 	if err == nil || head(t, db) != before {
 		t.Errorf("got %v, and the log ends at %d, want an error and %d", err, head(t, db).Revision, before.Revision)
 	}
+	change(t, db, addUser)
+	err = db.Update(t.Context(), func(w ostiary.Writer) error {
+		w.PutSession(ostiary.Session{ID: 2, Hash: ostiary.Hash{2}, User: 1})
+		w.PutSession(ostiary.Session{ID: 3, Hash: ostiary.Hash{3}, User: 99})
+		return nil
+	})
+	if err == nil {
+		t.Error("a change without an entry is acknowledged, and PostgreSQL has undone it")
+	}
 }
 
 func TestHintsOfOtherNodesAreHeard(t *testing.T) {
@@ -317,6 +333,35 @@ func TestHintsOfOtherNodesAreHeard(t *testing.T) {
 	heard(5 * time.Second)
 	pgtest.Freeze(t, listening()...)
 	heard(8 * time.Second)
+}
+
+// A server that has no connection to spare is no reason to give up those that are open.
+func TestAServerWithoutRoomKeepsTheConnectionsThatItHas(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Start(t, "max_connections = 12", "superuser_reserved_connections = 3", "max_wal_senders = 0")
+	name := c.Database(t)
+	c.Exec(t, name, "CREATE ROLE plain LOGIN PASSWORD '"+pgtest.Password+"'")
+	c.Exec(t, name, "GRANT ALL ON SCHEMA public TO plain")
+	url := strings.Replace(c.URL(name), "//"+pgtest.User, "//plain", 1)
+	db := createOn(t, url)
+	addTokens(t, db, 1)
+	canRead(db)
+	var all sync.WaitGroup
+	for range 16 {
+		all.Go(func() {
+			db.View(t.Context(), func(ostiary.Reader) error { time.Sleep(500 * time.Millisecond); return nil })
+		})
+	}
+	other, err := store.Open(t.Context(), t.TempDir(), store.Options{Database: store.ReadDSN(url)})
+	all.Wait()
+	if err == nil {
+		ok(t, other.Close())
+	}
+	if !canRead(db) {
+		t.Error("reading fails")
+	}
+	change(t, db, count)
+	soon(t, "it is well", func() bool { return db.Degraded() == nil })
 }
 
 func TestNoConnectionIsLeftBehind(t *testing.T) {

@@ -24,7 +24,7 @@ const (
 	connectWithin = 2 * time.Second // each host
 	frozenFor     = 3 * time.Second // a change of which nothing more is heard is undone
 	lockWithin    = 5 * time.Second
-	statementFor  = 6 * time.Second // of a change
+	statementFor  = time.Minute     // of a change
 	patience      = 8 * time.Second // until a server that does not answer is given up
 	lookUpWithin  = 5 * time.Second
 	pingWithin    = time.Second
@@ -93,12 +93,12 @@ func configure(at DSN) (*pgx.ConnConfig, error) {
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = connectWithin
 	}
-	dialer := &net.Dialer{
+	h := &hosts{tried: map[string]time.Time{}, dialer: &net.Dialer{
 		Timeout:         c.ConnectTimeout,
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 2 * time.Second, Interval: time.Second, Count: 3},
 		Control:         giveUpAfter(patience),
-	}
-	c.DialFunc = dialer.DialContext
+	}}
+	c.DialFunc, c.AfterConnect = h.dial, h.connected
 	c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	c.OnPgError = func(_ *pgconn.PgConn, e *pgconn.PgError) (goOn bool) {
 		fatal := e.SeverityUnlocalized == "FATAL" || e.SeverityUnlocalized == "PANIC"
@@ -146,9 +146,7 @@ var errReadOnlyServer = errors.New("the database is read-only")
 // alive asks on a connection of its own.
 func (e *postgres) alive() error {
 	if e.watch == nil {
-		ctx, stop := context.WithTimeout(e.ctx, pingWithin)
-		defer stop()
-		c, err := newConn(ctx, e.reading)
+		c, err := e.connect(e.ctx, false)
 		if err != nil {
 			return err
 		}

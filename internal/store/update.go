@@ -44,13 +44,24 @@ func (db *DB) takeTurn(ctx context.Context) error {
 		return fmt.Errorf("%w: %w", ostiary.ErrReadOnly, errClosed)
 	default:
 	}
-	select {
-	case db.turn <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-db.closing:
-		return fmt.Errorf("%w: %w", ostiary.ErrReadOnly, errClosed)
+	for {
+		if err := db.away(); err != nil {
+			return err
+		}
+		select {
+		case db.turn <- struct{}{}:
+			return nil
+		default:
+		}
+		select {
+		case db.turn <- struct{}{}:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-db.closing:
+			return fmt.Errorf("%w: %w", ostiary.ErrReadOnly, errClosed)
+		case <-time.After(awayAfter / 4): // look again whether the database is away
+		}
 	}
 }
 

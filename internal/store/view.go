@@ -58,6 +58,7 @@ func (db *DB) borrow(ctx, base context.Context) (*conn, error) {
 	}
 	select {
 	case c := <-db.reading:
+		c = db.openOne(c)
 		if c != nil && c.age == db.lost.Load() {
 			return c, nil
 		}
@@ -74,6 +75,23 @@ func (db *DB) borrow(ctx, base context.Context) (*conn, error) {
 		db.reading <- nil
 	}
 	return c, err
+}
+
+// openOne exchanges a connection that is not open yet for one that is, if there is one.
+func (db *DB) openOne(c *conn) *conn {
+	for range readers {
+		if c != nil {
+			break
+		}
+		select {
+		case another := <-db.reading:
+			db.reading <- c
+			c = another
+		default:
+			return c
+		}
+	}
+	return c
 }
 
 // giveBack returns a connection. One whose transaction may still be open is not used again.

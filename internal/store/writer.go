@@ -218,6 +218,7 @@ func encodeStory(s ostiary.Story) ([]byte, ostiary.Story, ostiary.Hash) {
 // EraseStories removes what people read of an account's entries. The digests stay, and so the chain.
 func (w *writer) EraseStories(account ostiary.ID, before time.Time) (int, error) {
 	w.unsaid, w.erased = true, true
+	defer w.conn.wait(statementFor)() // it may be all of a long log
 	return w.write(`
 		UPDATE log
 		SET story = NULL, what = NULL, made_by = NULL, for_id = NULL, token_id = NULL, user_id = NULL, app_name = NULL

@@ -51,6 +51,7 @@ func logIsFiltered(w *world) {
 		{"an account", ostiary.LogFilter{Account: 1}, []uint64{4, 3, 2, 1}},
 		{"what", ostiary.LogFilter{What: "token.retire"}, []uint64{2}},
 		{"what begins so", ostiary.LogFilter{What: "token.*"}, []uint64{2, 1}},
+		{"what begins so, its case too", ostiary.LogFilter{What: "APP*"}, nil},
 		{"what, anything", ostiary.LogFilter{What: "*"}, []uint64{5, 4, 3, 2, 1}},
 		{"by", ostiary.LogFilter{By: "/user/2"}, []uint64{2}},
 		{"by whoever begins so", ostiary.LogFilter{By: "operator:*"}, []uint64{4}},

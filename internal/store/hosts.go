@@ -1,0 +1,56 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Hosts are the addresses that a URL leads to. Without them, every new connection would wait for a
+// machine that is gone, once more, because it stands first in the URL.
+type hosts struct {
+	dialer *net.Dialer
+
+	mu    sync.Mutex
+	tried map[string]time.Time // when an address was last tried, without success since
+	good  string               // where the last connection led; empty once that fails
+}
+
+// passedOver is how long an address is not tried again while another one is good.
+const passedOver = 10 * time.Second
+
+var errPassedOver = errors.New("it took no connection a moment ago, and another server does")
+
+func (h *hosts) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if !h.try(address) {
+		return nil, errPassedOver
+	}
+	return h.dialer.DialContext(ctx, network, address)
+}
+
+func (h *hosts) try(address string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	last, failed := h.tried[address]
+	if address == h.good && failed {
+		h.good = ""
+	}
+	if h.good != "" && address != h.good && failed && time.Since(last) < passedOver {
+		return false
+	}
+	h.tried[address] = time.Now()
+	return true
+}
+
+// connected is told of a server that answers and takes changes.
+func (h *hosts) connected(_ context.Context, c *pgconn.PgConn) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.good = c.Conn().RemoteAddr().String()
+	delete(h.tried, h.good)
+	return nil
+}
