@@ -33,6 +33,8 @@ type storm struct {
 	stopped atomic.Bool
 	running sync.WaitGroup
 
+	lastChange time.Time // guarded by mu
+
 	refused atomic.Int64 // changes that were not made
 	failed  atomic.Int64 // changes that were answered 5xx, or not at all
 	asked   atomic.Int64
@@ -189,6 +191,9 @@ func (s *storm) made(n *node, method, path string, body any) string {
 		s.refused.Add(1)
 		return ""
 	}
+	s.mu.Lock()
+	s.lastChange = at
+	s.mu.Unlock()
 	if receipt, ok := readReceipt(text); ok {
 		s.fleet.mu.Lock()
 		change := acked{at: at, receipt: receipt}

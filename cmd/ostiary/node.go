@@ -25,7 +25,6 @@ import (
 	"ostiary/internal/gate"
 	"ostiary/internal/login"
 	"ostiary/internal/serve"
-	"ostiary/internal/store"
 	"ostiary/internal/usage"
 )
 
@@ -38,7 +37,10 @@ type node struct {
 	out       *serve.Writer
 	metrics   *serve.Metrics
 	requests  *serve.RequestLog
-	db        *store.DB
+	db        records
+	registry  follow.Registry // of the nodes on one database; nil: this one is alone
+	absent    error           // why the database could not be opened yet
+	kept      ostiary.Head    // that the local copy holds
 	directory *directory.Directory
 	follower  *follow.Follower
 	nodes     *follow.Nodes
@@ -81,10 +83,7 @@ func openNode(ctx context.Context, cfg config.Config, logs io.Writer, with ...fu
 
 func (n *node) open(ctx context.Context) (err error) {
 	cfg := n.cfg
-	n.db, err = store.Open(ctx, cfg.Data, store.Options{
-		Database: store.ReadDSN(cfg.Database.Reveal()), Mark: cfg.Mark, AcceptRollback: cfg.AcceptRollback, Log: n.log,
-	})
-	if err != nil {
+	if err := n.openRecords(ctx); err != nil {
 		return err
 	}
 	n.warnOfOpenFolder()
@@ -186,6 +185,10 @@ func (n *node) Start() {
 	n.halt = halt
 	n.following.Go(func() { n.follower.Run(ctx) })
 	n.following.Go(func() { n.nodes.Run(ctx) })
+	if n.registry != nil {
+		keeper := follow.NewKeeper(n.copyFile(), n.directory, n.follower, n.kept, n.log)
+		n.following.Go(func() { keeper.Run(ctx) })
+	}
 	if n.keys != nil {
 		n.following.Go(func() { n.keys.Run(ctx) })
 	}

@@ -26,29 +26,21 @@ func (n *node) openNodes(ctx context.Context, log follow.Log, dir follow.Directo
 	if err != nil {
 		return err
 	}
-	var registry follow.Registry = follow.NewLocal()
-	n.follower = follow.New(log, dir, n.log)
-	if others := n.db.Registry(); others != nil {
-		lease := n.cfg.Lease
-		if n.cfg.ServeStale {
-			lease = follow.Forever
-		}
-		registry = others
-		n.follower = follow.NewShared(log, dir, lease, n.db.Hints(context.Background()), n.log)
+	if n.registry == nil {
+		n.follower = follow.New(log, dir, n.log)
+		n.nodes = follow.NewNodes(follow.NewLocal(), me, n.follower, n.directory, n.cfg.ConfirmWithin, n.log)
+		return n.nodes.Join(ctx)
 	}
-	n.nodes = follow.NewNodes(registry, me, n.follower, n.directory, n.cfg.ConfirmWithin, n.log)
-	if err := n.nodes.Join(ctx); err != nil {
+	lease := n.cfg.Lease
+	if n.cfg.ServeStale {
+		lease = follow.Forever
+	}
+	n.follower = follow.NewShared(log, dir, lease, n.db.Hints(context.Background()), n.log)
+	n.nodes = follow.NewNodes(n.registry, me, n.follower, n.directory, n.cfg.ConfirmWithin, n.log)
+	if err := n.nodes.Join(ctx); err != nil && n.absent == nil {
 		return fmt.Errorf("putting this node on record: %w", err)
 	}
 	return nil
-}
-
-// loadMemory fills memory from the records, and renews its lease.
-func (n *node) loadMemory(ctx context.Context, log follow.Log, dir follow.Directory) error {
-	if err := dir.Load(ctx, log); err != nil {
-		return err
-	}
-	return n.follower.Look(ctx)
 }
 
 // self is this node as the others know it.

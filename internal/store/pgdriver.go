@@ -19,6 +19,9 @@ type lostError struct{ err error }
 func (e *lostError) Error() string { return e.err.Error() }
 func (e *lostError) Unwrap() error { return e.err }
 
+// Is: whoever opens the records can tell a database that is away from one that must not be used.
+func (e *lostError) Is(target error) bool { return target == ErrAway }
+
 // A pgConnector opens connections for database/sql on which texts read back as they were written.
 type pgConnector struct{ driver.Connector }
 

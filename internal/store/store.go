@@ -21,6 +21,7 @@ var (
 	ErrBehind  = errors.New("the database is older than what this node has seen")
 	ErrInUse   = errors.New("the database is in use")
 	ErrNewer   = errors.New("the database was written by a newer version")
+	ErrAway    = errors.New("the database cannot be reached")
 )
 
 // Options say where the records and the mark lie, and what to accept.

@@ -1,0 +1,149 @@
+package follow
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"time"
+
+	"ostiary"
+)
+
+// A Copied is memory that can be written into a file.
+type Copied interface {
+	Head() ostiary.Head
+	// WriteFile writes all of it, and gives the head that the file stands at. The file appears whole or not
+	// at all. It says of itself from which boot it is, and when memory was last known to be all of the log.
+	WriteFile(ctx context.Context, path, boot string, asOf time.Duration) (ostiary.Head, error)
+}
+
+// A Keeper keeps a local copy of memory, and beside it a stamp that says when memory was last known to be all
+// of the log. So a node can begin without the database, within the lease that it had.
+type Keeper struct {
+	path   string
+	memory Copied
+	lease  *lease
+	log    *slog.Logger
+	boot   string
+
+	kept   ostiary.Head // that the file holds
+	took   time.Duration
+	last   time.Duration // when it was written, on the lease's clock
+	failed string        // what was last told
+}
+
+// A stamp is what is known of a copy that holds the log up to its head.
+type stamp struct {
+	Boot  string        `json:"boot"`
+	Head  ostiary.Head  `json:"head"`
+	AsOf  time.Duration `json:"as_of"` // on the clock of that boot
+	Spoke time.Duration `json:"spoke"` // when the other nodes last heard of this one
+}
+
+// NewKeeper makes it. What the file holds already is given where memory was opened from it.
+func NewKeeper(path string, memory Copied, f *Follower, holds ostiary.Head, l *slog.Logger) *Keeper {
+	return &Keeper{path: path, memory: memory, lease: f.lease, log: l, boot: Boot(), kept: holds}
+}
+
+const (
+	stampEvery = time.Second
+	// copyEvery is the least time between two copies; it grows with the time that one takes.
+	copyEvery  = 5 * time.Second
+	copyEffort = 20
+)
+
+// Run keeps the copy until ctx ends, and writes it a last time.
+func (k *Keeper) Run(ctx context.Context) {
+	tick := time.NewTicker(stampEvery)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+			k.keep(ctx, max(copyEvery, copyEffort*k.took))
+		}
+	}
+	k.keep(context.WithoutCancel(ctx), 0)
+}
+
+// keep writes the copy if memory has changed and enough time has passed, and the stamp.
+func (k *Keeper) keep(ctx context.Context, pause time.Duration) {
+	asOf := time.Duration(k.lease.since.Load()) // first: whatever memory holds later has all of that
+	if asOf < 0 {
+		return // memory was never all of the log
+	}
+	now := k.lease.clock()
+	var err error
+	if k.memory.Head() != k.kept && (k.last == 0 || now-k.last >= pause) {
+		if k.kept, err = k.memory.WriteFile(ctx, k.path, k.boot, asOf); err == nil {
+			k.last, k.took = k.lease.clock(), k.lease.clock()-now
+		}
+	}
+	if err == nil && k.kept == k.memory.Head() {
+		err = k.stamp(asOf)
+	}
+	k.tell(err)
+}
+
+// stamp says that what the file holds was all of the log at a moment. It need not be on the disk: after a
+// loss of power its boot is over, and it says nothing.
+func (k *Keeper) stamp(asOf time.Duration) error {
+	text, err := json.Marshal(stamp{k.boot, k.kept, asOf, time.Duration(k.lease.word.Load())})
+	if err != nil {
+		return err
+	}
+	fresh := stampPath(k.path) + ".new"
+	if err := os.WriteFile(fresh, text, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(fresh, stampPath(k.path))
+}
+
+func stampPath(path string) string { return path + ".stamp" }
+
+func (k *Keeper) tell(err error) {
+	if err == nil {
+		k.failed = ""
+		return
+	}
+	if k.failed != err.Error() {
+		k.failed = err.Error()
+		k.log.Warn("the local copy cannot be written; without the database this node would not start", "error", err)
+	}
+}
+
+// Resume renews the lease of a follower whose memory was opened from a local copy: to when the copy was known
+// to be all of the log, if that was in this boot. It gives an error where the lease is over.
+func (f *Follower) Resume(path string, holds ostiary.Head, boot string, asOf time.Duration) error {
+	if boot == "" || boot != Boot() {
+		return errors.New("the local copy is from before this boot of the machine, so that nobody knows how old it is")
+	}
+	spoke := asOf
+	s, err := readStamp(path)
+	if err == nil && s.Boot == boot && s.Head == holds {
+		asOf, spoke = s.AsOf, s.Spoke
+	}
+	f.lease.renew(asOf)
+	if f.lease.word.Load() != always {
+		f.lease.spoke(spoke)
+	}
+	if age, limit := f.lease.left(); age > limit {
+		return fmt.Errorf("the local copy is %v old, and the lease is %v", age.Round(time.Second), limit)
+	}
+	return nil
+}
+
+func readStamp(path string) (s stamp, err error) {
+	text, err := os.ReadFile(stampPath(path))
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+		return s, err
+	}
+	return s, json.Unmarshal(text, &s)
+}
