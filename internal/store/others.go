@@ -8,33 +8,65 @@ import (
 	"ostiary"
 )
 
-// meet takes over what other nodes have added to the log since this one looked: the chain must go on from
-// what it has seen, and what they retired goes on its list. The caller has the turn.
-func (db *DB) meet(r *reader, head ostiary.Head) error {
-	if head == db.head {
-		return nil
+// meet gives where the log ends. Where other nodes append to it too, it must go on from what this one has
+// seen, and what they retired goes on its list. The caller has the turn.
+func (db *DB) meet(r *reader) (ostiary.Head, error) {
+	if db.engine.shared() {
+		return db.meetOthers(r)
 	}
-	if !db.engine.shared() {
-		err := fmt.Errorf("another program has changed the database: it is at revision %d, not %d; restart the server",
+	head, err := r.Head()
+	if err == nil && head != db.head {
+		err = fmt.Errorf("another program has changed the database: it is at revision %d, not %d; restart the server",
 			head.Revision, db.head.Revision)
 		db.health.set(forGood, err)
-		return err
 	}
-	behind, err := db.compare(r.conn, head, db.head, "this server")
+	return head, err
+}
+
+// meetOthers reads from the last entry that was seen, which must still be the same one: one query as a rule.
+func (db *DB) meetOthers(r *reader) (ostiary.Head, error) {
+	head, seen := ostiary.Head{}, db.head
+	for first := true; ; first = false {
+		changes, err := readChanges(r.conn, max(head.Revision, seen.Revision, 1)-1, batch)
+		if err != nil {
+			return head, err
+		}
+		if first && seen.Revision > 0 && (len(changes) == 0 || headOf(changes[0]) != seen) {
+			return head, db.wentBack(r, seen)
+		}
+		for _, c := range changes {
+			if c.Revision <= max(head.Revision, seen.Revision) {
+				head = headOf(c)
+				continue
+			}
+			hashes, err := r.retiredBy(c.Facts)
+			if err != nil {
+				return head, err
+			}
+			db.retired.waiting = append(db.retired.waiting, hashes...)
+			head = headOf(c)
+		}
+		if len(changes) < batch {
+			db.head = head
+			return head, nil
+		}
+	}
+}
+
+func headOf(c ostiary.Change) ostiary.Head { return ostiary.Head{Revision: c.Revision, Chain: c.Chain} }
+
+// wentBack stops changes for good: the log is not the one that this node has seen.
+func (db *DB) wentBack(r *reader, seen ostiary.Head) error {
+	head, err := r.Head()
 	if err != nil {
 		return err
 	}
-	if behind != nil {
-		db.health.set(forGood, behind)
-		return behind
-	}
-	retired, err := r.retiredAfter(db.head.Revision)
+	behind, err := db.compare(r.conn, head, seen, "this server")
 	if err != nil {
 		return err
 	}
-	db.retired.waiting = append(db.retired.waiting, retired...)
-	db.head = head
-	return nil
+	db.health.set(forGood, behind)
+	return behind
 }
 
 // retiredAfter gives the secrets of tokens that changes after a revision retired.
@@ -70,11 +102,8 @@ func (db *DB) observe() {
 	ctx, stop := context.WithTimeout(context.Background(), pingWithin)
 	defer stop()
 	err := db.view(ctx, func(r *reader) error {
-		head, err := r.Head()
-		if err != nil {
-			return err
-		}
-		return db.meet(r, head)
+		_, err := db.meet(r)
+		return err
 	})
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):

@@ -75,10 +75,7 @@ func (db *DB) begin(ctx context.Context) (*writer, error) {
 		return nil, readOnly(err)
 	}
 	w := &writer{reader: reader{ctx: context.WithoutCancel(ctx), conn: c, db: db}}
-	if w.head, err = w.Head(); err == nil {
-		err = db.meet(&w.reader, w.head)
-	}
-	if err != nil {
+	if w.head, err = db.meet(&w.reader); err != nil {
 		db.undo()
 		return nil, readOnly(err)
 	}
