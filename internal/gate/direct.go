@@ -133,24 +133,35 @@ func readAnswer(c *apiConn, r *http.Request) (*http.Response, error) {
 	}
 }
 
-// take gives a connection: the one that was used last, if it is still good, or a new one.
+// take gives a connection: one that was kept, or a new one.
 func (d *direct) take(ctx context.Context) (*apiConn, error) {
+	if c := d.kept(); c != nil {
+		return c, nil
+	}
+	return d.dial(ctx)
+}
+
+// kept gives the connection that was used last, if it is still good; nil where there is none.
+func (d *direct) kept() *apiConn {
 	for {
 		d.mu.Lock()
 		n := len(d.idle)
 		if n == 0 {
 			d.mu.Unlock()
-			break
+			return nil
 		}
 		c := d.idle[n-1]
 		d.idle[n-1] = nil
 		d.idle = d.idle[:n-1]
 		d.mu.Unlock()
 		if time.Since(c.used) < idleConn && silent(c.Conn) {
-			return c, nil
+			return c
 		}
 		c.Close()
 	}
+}
+
+func (d *direct) dial(ctx context.Context) (*apiConn, error) {
 	conn, err := d.dialer.DialContext(ctx, "tcp", d.address)
 	if err != nil {
 		return nil, fmt.Errorf("reaching the API: %w", err)

@@ -21,9 +21,13 @@ type stream struct {
 	end     context.CancelCauseFunc
 	endless bool // it ends only when somebody ends it
 	past    bool // it was ended
+	looked  looker
 	next    *stream
 	before  *stream
 }
+
+// A looker is told of each look at its open request.
+type looker interface{ look(now time.Time) }
 
 // streams are the requests that were let through and go on.
 type streams struct {
@@ -82,6 +86,9 @@ func (o *streams) look(now time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for s := o.first; s != nil; s = s.next {
+		if s.looked != nil {
+			s.looked.look(now)
+		}
 		s.q.At = now
 		if d := o.decide(&s.q); !d.OK() && !s.past {
 			s.past = true
