@@ -85,7 +85,7 @@ type forwardedLine struct {
 }
 
 // endOfHead finds the end of a head, looking on at a place. It is odd where a line ends otherwise than with
-// CR LF, and where the first one is empty.
+// CR LF.
 func endOfHead(b []byte, from int) (end int, odd bool) {
 	for at := from; ; {
 		n := bytes.IndexByte(b[at:], '\n')
@@ -93,7 +93,7 @@ func endOfHead(b []byte, from int) (end int, odd bool) {
 			return 0, false
 		}
 		at += n + 1
-		if at < 2 || b[at-2] != '\r' || at == 2 {
+		if at < 2 || b[at-2] != '\r' {
 			return 0, true
 		}
 		if at >= 4 && b[at-3] == '\n' {
