@@ -111,9 +111,9 @@ func TestConnectionIsHandedOverInItsMiddle(t *testing.T) {
 	}
 	// Once more, with everything sent at once.
 	io.WriteString(conn, kept("GET /4"))
+	answered(t, r)
 	conn2, r2 := f.dial(t)
 	io.WriteString(conn2, kept("GET /5")+kept("GET /6", "X-Auth-Token: x")+kept("POST /7", "Content-Length: 2")+"hi"+kept("GET /8"))
-	answered(t, r)
 	for range 4 {
 		if status, body := answered(t, r2); status != 200 || body != "the API" {
 			t.Errorf("%d %s", status, body)

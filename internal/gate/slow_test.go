@@ -147,3 +147,22 @@ func TestShutdownEndsEventsThatHaveALength(t *testing.T) {
 		t.Error("the events end as if they were whole")
 	}
 }
+
+func TestCloseBreaksOffWhateverIsThere(t *testing.T) {
+	f := openProxy(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	for _, text := range []string{"", "GET /x HTTP/1.1\r\nHo", kept("GET /x")} {
+		_, r := f.dial(t)
+		conn, r2 := f.dial(t)
+		io.WriteString(conn, text)
+		defer func() {
+			for _, r := range []io.ByteReader{r, r2} {
+				if b, err := r.ReadByte(); err == nil {
+					t.Errorf("after %q: got %q", text, b)
+				}
+			}
+		}()
+	}
+	soon(t, "all are there", func() bool { return f.proxy.Callers() == 6 && f.proxy.InLoop() == 1 })
+	f.proxy.Close()
+	soon(t, "all are gone", func() bool { return f.proxy.Callers() == 0 })
+}
