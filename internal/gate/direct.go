@@ -142,24 +142,37 @@ func readAnswer(c *apiConn, r *http.Request) (*http.Response, error) {
 	}
 }
 
-// take gives a connection: the one that was used last, if it is still good and a new one is not wanted.
+// take gives a connection: one that was kept, unless a new one is wanted, or a new one.
 func (d *direct) take(ctx context.Context, anew bool) (*apiConn, error) {
-	for !anew {
+	if !anew {
+		if c := d.kept(); c != nil {
+			return c, nil
+		}
+	}
+	return d.dial(ctx)
+}
+
+// kept gives the connection that was used last, if it is still good; nil where there is none.
+func (d *direct) kept() *apiConn {
+	for {
 		d.mu.Lock()
 		n := len(d.idle)
 		if n == 0 {
 			d.mu.Unlock()
-			break
+			return nil
 		}
 		c := d.idle[n-1]
 		d.idle[n-1] = nil
 		d.idle = d.idle[:n-1]
 		d.mu.Unlock()
 		if time.Since(c.used) < idleConn && silent(c.Conn) {
-			return c, nil
+			return c
 		}
 		c.Close()
 	}
+}
+
+func (d *direct) dial(ctx context.Context) (*apiConn, error) {
 	conn, err := d.dialer.DialContext(ctx, "tcp", d.address)
 	if err != nil {
 		return nil, fmt.Errorf("reaching the API: %w", err)

@@ -21,9 +21,13 @@ type stream struct {
 	end     context.CancelCauseFunc
 	endless bool // it ends only when somebody ends it
 	past    bool // it was ended
+	looked  looker
 	next    *stream
 	before  *stream
 }
+
+// A looker is told of each look at its open request.
+type looker interface{ look(now time.Time) }
 
 // streams are the requests that were let through and go on.
 type streams struct {
@@ -98,6 +102,9 @@ func (o *streams) endTurned(now time.Time) (turns []turn) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for s := o.first; s != nil; s = s.next {
+		if s.looked != nil {
+			s.looked.look(now)
+		}
 		s.q.At = now
 		if d := o.again(&s.q); !d.OK() && !s.past {
 			s.past = true

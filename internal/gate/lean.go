@@ -1,0 +1,277 @@
+package gate
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"ostiary/internal/answer"
+)
+
+// lean answers plain requests without net/http: those whose head can be read in one way only, that have
+// no body and ask for nothing but an answer. net/http costs more than all else that the proxy does. Any
+// connection that brings something else goes to net/http, with what was read of it, and stays there.
+type lean struct {
+	p        *Proxy
+	names    headNames
+	pool     sync.Pool // of exchanges
+	running  sync.WaitGroup
+	stopping atomic.Bool
+	answered atomic.Int64 // for tests: the requests that were answered here
+
+	mu    sync.Mutex
+	conns map[*caller]struct{}
+}
+
+const (
+	leanHead = 4 << 10 // bytes of a head; a longer one goes to net/http
+	headTime = 10 * time.Second
+	idleTime = 3 * time.Minute
+	fresh    = time.Second // a connection that is younger than that is not idle yet
+)
+
+func (l *lean) set(p *Proxy) {
+	l.p, l.names, l.conns = p, newHeadNames(p.Read), map[*caller]struct{}{}
+	l.pool.New = func() any { return newExchange(p) }
+}
+
+// accept takes connections until the listener is closed.
+func (l *lean) accept(h *handover) {
+	for {
+		conn, err := h.Listener.Accept()
+		if err != nil {
+			select {
+			case h.errs <- err:
+			case <-h.done:
+			}
+			var passes interface{ Temporary() bool }
+			if !errors.As(err, &passes) || !passes.Temporary() {
+				return
+			}
+			time.Sleep(50 * time.Millisecond) // as for want of file descriptors
+			continue
+		}
+		if _, secure := conn.(*tls.Conn); secure || l.p.set.Upstream.Scheme != "http" {
+			h.give(conn)
+			continue
+		}
+		c := &caller{of: l, conn: conn, r: bufio.NewReaderSize(conn, leanHead), since: time.Now()}
+		remote := conn.RemoteAddr().String()
+		c.peer, c.trusted = l.p.Trusted.Peer(remote)
+		c.address, _, _ = net.SplitHostPort(remote)
+		l.mu.Lock()
+		l.conns[c] = struct{}{}
+		l.mu.Unlock()
+		l.running.Go(func() { c.run(h) })
+	}
+}
+
+// stop lets every connection end after the request that it has begun.
+func (l *lean) stop() {
+	l.stopping.Store(true)
+	l.closeIdle()
+}
+
+func (l *lean) closeIdle() (left int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for c := range l.conns {
+		isNew := c.state.Load() == unused && time.Since(c.since) < fresh
+		if !isNew && (c.state.CompareAndSwap(idle, closed) || c.state.CompareAndSwap(unused, closed)) {
+			c.conn.Close()
+		}
+	}
+	return len(l.conns)
+}
+
+// wait waits for the last connection.
+func (l *lean) wait(ctx context.Context) error {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for l.closeIdle() > 0 {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (l *lean) closeAll() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for c := range l.conns {
+		c.conn.Close()
+	}
+}
+
+// The states of a connection.
+const (
+	unused int32 = iota // it waits for its first request
+	idle                // it waits for the next
+	busy
+	closed // by Shutdown
+)
+
+// A caller is a connection that brought plain requests alone so far.
+type caller struct {
+	of      *lean
+	conn    net.Conn
+	r       *bufio.Reader
+	address string // of the peer, without the port
+	peer    netip.Addr
+	trusted bool
+	since   time.Time
+	state   atomic.Int32
+}
+
+// run answers one request after the other.
+func (c *caller) run(h *handover) {
+	handed := false
+	defer func() {
+		if trouble := recover(); trouble != nil { // it must not end the program
+			c.of.p.set.Log.Error("a connection of the proxy broke", "error", answer.Panicked(trouble))
+		}
+		c.of.mu.Lock()
+		delete(c.of.conns, c)
+		c.of.mu.Unlock()
+		if !handed {
+			c.conn.Close()
+		}
+	}()
+	wait := headTime
+	for {
+		state := c.state.Load()
+		if state != unused && c.of.stopping.Load() {
+			return
+		}
+		if c.r.Buffered() == 0 {
+			c.conn.SetReadDeadline(time.Now().Add(wait))
+			if _, err := c.r.Peek(1); err != nil {
+				return
+			}
+		}
+		wait = idleTime
+		if !c.state.CompareAndSwap(state, busy) {
+			return
+		}
+		head, err := c.head(state == unused)
+		if err != nil && !errors.Is(err, errNotPlain) {
+			return
+		}
+		c.conn.SetReadDeadline(time.Time{})
+		x := c.of.pool.Get().(*exchange)
+		if err != nil || !x.read(head) {
+			x.free()
+			// The count of connections ends after net/http has begun to count this one.
+			handed = h.give(&begunConn{Conn: c.conn, begun: c.taken()})
+			return
+		}
+		c.of.answered.Add(1)
+		if !x.serve(c, len(head)) {
+			return
+		}
+		c.state.Store(idle)
+	}
+}
+
+// errNotPlain says that net/http must look at a request.
+var errNotPlain = errors.New("not a plain request")
+
+// head waits for a whole head, and leaves it where it is.
+func (c *caller) head(first bool) ([]byte, error) {
+	for from := 0; ; {
+		b, _ := c.r.Peek(c.r.Buffered())
+		end, odd := endOfHead(b, from)
+		if odd || end == 0 && len(b) == leanHead {
+			return nil, errNotPlain
+		}
+		if end > 0 {
+			return b[:end], nil
+		}
+		if from == 0 && !first { // the first has the time of its connection
+			c.conn.SetReadDeadline(time.Now().Add(headTime))
+		}
+		from = len(b)
+		if _, err := c.r.Peek(len(b) + 1); errors.Is(err, os.ErrDeadlineExceeded) {
+			return nil, err
+		} else if err != nil {
+			return nil, errNotPlain // it ends in the middle, and net/http says so
+		}
+	}
+}
+
+// taken is what was read of a connection and not answered.
+func (c *caller) taken() []byte {
+	b, _ := c.r.Peek(c.r.Buffered())
+	return append([]byte(nil), b...)
+}
+
+// handover is the listener of net/http, which gets connections from the loop.
+type handover struct {
+	net.Listener
+	conns chan net.Conn
+	errs  chan error
+	done  chan struct{}
+	once  sync.Once
+}
+
+func (h *handover) Accept() (net.Conn, error) {
+	select {
+	case c := <-h.conns:
+		return c, nil
+	case err := <-h.errs:
+		return nil, err
+	case <-h.done:
+		return nil, net.ErrClosed
+	}
+}
+
+// give hands a connection over, or closes it where net/http takes none any more.
+func (h *handover) give(c net.Conn) bool {
+	select {
+	case h.conns <- c:
+		return true
+	case <-h.done:
+		c.Close()
+		return false
+	}
+}
+
+func (h *handover) Close() error {
+	h.once.Do(func() { close(h.done) })
+	return h.Listener.Close()
+}
+
+// A begunConn gives first what was read of it already.
+type begunConn struct {
+	net.Conn
+	begun []byte
+}
+
+func (c *begunConn) Read(into []byte) (int, error) {
+	if len(c.begun) == 0 {
+		return c.Conn.Read(into)
+	}
+	n := copy(into, c.begun)
+	if c.begun = c.begun[n:]; len(c.begun) == 0 {
+		c.begun = nil
+	}
+	return n, nil
+}
+
+// CloseWrite lets net/http end an answer without cutting it off.
+func (c *begunConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
