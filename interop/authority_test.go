@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // An authority is a server on the records of a demo. It can be ended, and started again where it was.
@@ -134,6 +135,13 @@ func (a *authority) inItsPlace(answer string) (end func()) {
 	var listeners []net.Listener
 	for network, address := range map[string]string{"tcp": a.listen, "unix": a.socket} {
 		l, err := net.Listen(network, address)
+		for range 50 { // who listened there before may not have let go yet
+			if err == nil {
+				break
+			}
+			time.Sleep(20 * time.Millisecond)
+			l, err = net.Listen(network, address)
+		}
 		if err != nil {
 			a.t.Fatal(err)
 		}

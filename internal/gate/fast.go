@@ -93,7 +93,7 @@ func (f *Fast) serve(ctx *fasthttp.RequestCtx) {
 		}
 		return
 	}
-	f.write(ctx, j.e.Answer.Status, j)
+	f.write(ctx, j)
 }
 
 // peer is who asks. Who can open a socket of ours is believed: its file says who may.
@@ -106,10 +106,10 @@ func (f *Fast) peer(addr net.Addr) (netip.Addr, bool) {
 }
 
 // write sends the answer to a refused request.
-func (f *Fast) write(ctx *fasthttp.RequestCtx, status int, j *fastJob) {
+func (f *Fast) write(ctx *fasthttp.RequestCtx, j *fastJob) {
 	headers := http.Header{}
 	body := f.Answers.RenderForProxy(headers, j.e.Answer, j.tag)
-	ctx.Response.SetStatusCode(status)
+	ctx.Response.SetStatusCode(j.e.Answer.Status)
 	for name, values := range headers {
 		for _, value := range values {
 			ctx.Response.Header.Add(name, value)
@@ -125,7 +125,7 @@ func (f *Fast) done(ctx *fasthttp.RequestCtx, j *fastJob) {
 		ctx.SetConnectionClose()
 		f.panicked(&j.job, trouble)
 		j.e.Answer = f.Answers.Route(ostiary.Unavailable, "")
-		f.write(ctx, j.e.Answer.Status, j)
+		f.write(ctx, j)
 		return
 	}
 	j.job = job{}
