@@ -1,7 +1,12 @@
 package gate
 
 import (
+	"bufio"
+	"bytes"
+	"context"
+	"net"
 	"net/http"
+	"net/http/httptest"
 
 	"github.com/valyala/fasthttp"
 
@@ -50,4 +55,41 @@ func ReadPlain(r *credential.Reader, b []byte) (h PlainHead, length int, ok bool
 		h.Lines.Add(string(l.name), string(l.value))
 	}
 	return h, end, true
+}
+
+// GoesOn gives what the API would get of a head that is plain, by the loop and by net/http. Both decide;
+// where one lets nothing through, it gives nothing.
+func (p *Proxy) GoesOn(head []byte, peer string) (loop, other []byte, plain bool) {
+	x := newExchange(p)
+	end, isOdd := endOfHead(head, 0)
+	if isOdd || end == 0 || !x.read(head[:end]) {
+		return nil, nil, false
+	}
+	address, _, _ := net.SplitHostPort(peer)
+	x.caller = &caller{address: address}
+	j := &x.passing.job
+	j.peer, j.trusted = p.Trusted.Peer(peer)
+	j.method, j.target, j.header = x.plainHead.method, x.plainHead.target, x.kept.header
+	if p.judge(context.Background(), j, p.itself); j.e.Answer.Status == http.StatusOK {
+		x.write()
+		loop = x.out
+	}
+
+	r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(head[:end])))
+	if err != nil {
+		return loop, nil, true
+	}
+	r.RemoteAddr = peer
+	var sent bytes.Buffer
+	defer func(was http.RoundTripper) { p.pass.Transport = was }(p.pass.Transport)
+	p.pass.Transport = sender{&sent}
+	p.ServeHTTP(httptest.NewRecorder(), r)
+	return loop, sent.Bytes(), true
+}
+
+// A sender writes a request down instead of sending it.
+type sender struct{ to *bytes.Buffer }
+
+func (s sender) RoundTrip(r *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: 204, Header: http.Header{}, Body: http.NoBody, Request: r}, r.Write(s.to)
 }

@@ -97,6 +97,9 @@ func folded(name string) string {
 
 // begun looks at the API's answer before it is passed on.
 func (p *Proxy) begun(r *http.Response) error {
+	if r.StatusCode < 100 {
+		return errNoStatus
+	}
 	j := of(r.Request)
 	p.open.begun(&j.stream, r)
 	forItsCaller(r.Header, j.e.Revision)

@@ -61,6 +61,8 @@ func newHeadNames(read *credential.Reader) headNames {
 			use = ofAgent
 		case name == "x-forwarded-for" || strings.HasPrefix(name, oursInSmall):
 			use = drop
+		case strings.HasPrefix(name, "x-forwarded-"):
+			use = odd // believed from trusted peers alone, and the other way knows them
 		}
 		n[name] = headName{h, true, use}
 	}

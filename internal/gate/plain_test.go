@@ -4,10 +4,14 @@ import (
 	"bufio"
 	"bytes"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"ostiary"
 	"ostiary/internal/credential"
 	"ostiary/internal/gate"
 )
@@ -18,18 +22,26 @@ var neverOn = []string{
 	"Content-Length", "Transfer-Encoding", "Trailer", "Te", "Expect", "Upgrade",
 }
 
-// Whatever the loop takes for a plain request, net/http reads as the same one, without a body.
-func FuzzPlainHead(f *testing.F) {
+// heads are requests that are plain, and some that just are not.
+func heads() []string {
 	base := through("GET /a?b=c")
-	for _, text := range []string{
+	return []string{
 		base, through("DELETE /%2e/x?%zz", "X-A: b", "x-a:c ", "Cookie: \t", "Forwarded: for=1"),
 		through("HEAD /", "X_Ostiary_User: root", "X-Ostiary-Min-Revision: 7", "X-Auth-Token: x", "Pragma: no-cache"),
+		through("GET /", "X-Forwarded-For: 192.0.2.1", "X-Forwarded-For: x", "X-Forwarded-Host: h", "X-Forwarded-Proto: https"),
+		through("GET /", "X-Forwarded-Method: PUT", "X-Forwarded-Uri: /b", "X-Original-Method: PUT", "X-Original-URI: /b"),
+		through("GET /", "X-Real-IP: 192.0.2.1", "X-Original-URL: /b", "X-Circonus-Account-ID: 42", "User-Agent: a"),
 		strings.Replace(base, "Connection: close", "Connection: keep-alive", 1), through("GET /%z"), through("GET /a b"),
 		strings.Replace(base, "api.example.com", "[::1%25x]:80", 1), strings.ReplaceAll(base, "\r\n", "\n"),
 		strings.Replace(base, "\r\n", "\r\n\r\n", 1), strings.Replace(base, "Host:", "Host :", 1), base + "x", "\r\n" + base,
 		through("POST /"), through("GET /", "Content-Length: 0"), through("GET /", "Transfer-Encoding: chunked"),
 		through("GET /", "X-A: a\r\n b"), through("GET /", "X-A: a\rb"), through("GET /", "X-\x80: b"), through("GET /", "X-A: \x80"),
-	} {
+	}
+}
+
+// Whatever the loop takes for a plain request, net/http reads as the same one, without a body.
+func FuzzPlainHead(f *testing.F) {
+	for _, text := range heads() {
 		f.Add([]byte(text))
 	}
 	reader, err := credential.New(credential.Settings{Format: format})
@@ -68,4 +80,57 @@ func FuzzPlainHead(f *testing.F) {
 			}
 		}
 	})
+}
+
+// What the API gets of a plain request is what it would get by net/http, header by header.
+func FuzzPlainHeadGoesOn(f *testing.F) {
+	for _, text := range heads() {
+		f.Add([]byte(text))
+	}
+	a := newAuthority()
+	a.decide = func(q *ostiary.Question) ostiary.Decision {
+		d := ostiary.Decision{Reason: ostiary.OK, Role: ostiary.Admin, Revision: 7, Account: 42, Token: 1, AppName: "app"}
+		d.Email, d.AccountName = "alice@example.com", "a"
+		return d
+	}
+	api, err := url.Parse("http://127.0.0.1:1")
+	if err != nil {
+		f.Fatal(err)
+	}
+	log := &requestLog{}
+	p := gate.NewProxy(newGate(f, a, log, "loopback", nil), gate.ProxySettings{Upstream: api, Log: quiet()})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		a.asked, log.events = nil, nil
+		for _, peer := range []string{"127.0.0.1:9", "192.0.2.9:9", "[fe80::1%eth0]:9"} {
+			loop, other, plain := p.GoesOn(b, peer)
+			if !plain {
+				return
+			}
+			got, want := readAgain(t, loop), readAgain(t, other)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%q from %s (-by net/http +by the loop):\n%s", b, peer, diff)
+			}
+		}
+	})
+}
+
+// readAgain is a request as the API reads it. A User-Agent that is empty is as good as none.
+func readAgain(t *testing.T, sent []byte) (all []string) {
+	if len(sent) == 0 {
+		return nil
+	}
+	rest := bufio.NewReader(bytes.NewReader(sent))
+	r, err := http.ReadRequest(rest)
+	if err != nil || rest.Buffered() > 0 {
+		t.Errorf("the API gets %q: %v", sent, err)
+		return nil
+	}
+	all = []string{r.Method, r.RequestURI, r.Host}
+	for name, values := range r.Header {
+		if name != "User-Agent" || values[0] != "" {
+			all = append(all, name+": "+strings.Join(values, " | "))
+		}
+	}
+	slices.Sort(all[3:])
+	return all
 }

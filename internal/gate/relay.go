@@ -16,27 +16,23 @@ func (x *exchange) relay() (again bool, err error) {
 	if length, ok := x.plainAnswer(); ok {
 		return x.relayPlain(length)
 	}
-	for {
-		r, err := http.ReadResponse(x.api.r, &http.Request{Method: x.plainHead.method})
-		if err != nil {
-			return false, err
-		}
-		if r.StatusCode == http.StatusSwitchingProtocols {
-			return false, errors.New("the API switches to a protocol that nobody asked for")
-		}
-		if r.StatusCode < 100 {
-			return false, errors.New("the API's answer has no status")
-		}
-		removeHops(r.Header)
-		if r.StatusCode >= 200 {
-			return x.relayRest(r)
-		}
-		x.writeHead(r)
-		if err := x.w.Flush(); err != nil {
-			x.end(errLeft)
-			return false, err
-		}
+	r, err := readAnswer(x.api, &http.Request{Method: x.plainHead.method}, x.relayEarly)
+	if err != nil {
+		return false, err
 	}
+	removeHops(r.Header)
+	return x.relayRest(r)
+}
+
+// relayEarly gives the caller an answer that comes before the answer.
+func (x *exchange) relayEarly(r *http.Response) error {
+	removeHops(r.Header)
+	x.writeHead(r)
+	if err := x.w.Flush(); err != nil {
+		x.end(errLeft)
+		return err
+	}
+	return nil
 }
 
 // relayPlain gives the caller a head that was written already, and a body of a length. What is there goes
@@ -99,9 +95,9 @@ func (x *exchange) writeHead(r *http.Response) (chunked bool) {
 	}
 	if chunked {
 		h["Transfer-Encoding"] = []string{"chunked"}
-		for name := range r.Trailer {
-			h.Add("Trailer", name)
-		}
+	}
+	for name := range r.Trailer {
+		h.Add("Trailer", name)
 	}
 	fmt.Fprintf(x.w, "HTTP/1.1 %03d %s\r\n", code, http.StatusText(code))
 	h.Write(x.w)

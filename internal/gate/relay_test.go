@@ -67,10 +67,10 @@ func TestLoopBelievesTrustedPeersAlone(t *testing.T) {
 	}
 }
 
-// What the API answers comes to the caller alike on both ways, and the connections stay usable.
-func TestLoopAnswersAsNetHTTPWould(t *testing.T) {
+// soundAndSpoiled are answers of an API.
+func soundAndSpoiled() map[string]string {
 	const date = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Type: text/x\r\n"
-	for name, answer := range map[string]string{
+	return map[string]string{
 		"a length":         "HTTP/1.1 200 OK\r\n" + date + "Content-Length: 2\r\nX-A: a\r\nX-A:b \r\n\r\n{}",
 		"nothing":          "HTTP/1.1 200 OK\r\n" + date + "Content-Length: 0\r\n\r\n",
 		"204":              "HTTP/1.1 204 No Content\r\n" + date + "X-A: b\r\n\r\n",
@@ -96,7 +96,12 @@ func TestLoopAnswersAsNetHTTPWould(t *testing.T) {
 		"a lone 101":       "HTTP/1.1 101 Switching Protocols\r\n" + date + "\r\n",
 		"no status":        "HTTP/1.1 20 OK\r\n" + date + "Content-Length: 1\r\n\r\na",
 		"more than asked":  "HTTP/1.1 200 OK\r\n" + date + "Content-Length: 1\r\n\r\naHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstray",
-	} {
+	}
+}
+
+// What the API answers comes to the caller alike on both ways, and the connections stay usable.
+func TestLoopAnswersAsNetHTTPWould(t *testing.T) {
+	for name, answer := range soundAndSpoiled() {
 		s := play(t, answer, answer, answer, answer)
 		f := frontOf(t, "http://"+s.Addr().String())
 		var got [2]string
