@@ -54,6 +54,7 @@ func (x *exchange) read(head []byte) bool { return x.plainHead.read(head, x.p.le
 func (x *exchange) free() {
 	x.passing = passing{}
 	x.kept.forget()
+	clear(x.lines) // they are parts of what the caller sent
 	x.plainHead = plainHead{lines: x.lines[:0]}
 	x.caller, x.out, x.said = nil, x.out[:0], false
 	x.w.Reset(nil)
@@ -222,7 +223,7 @@ func (x *exchange) drop() {
 // giveBack keeps the connection to the API for another request, if nothing is left on it.
 func (x *exchange) giveBack() {
 	x.mu.Lock()
-	api, ended := x.api, x.ended
+	api, ended := x.api, x.ended || x.late
 	x.api = nil
 	x.mu.Unlock()
 	if api == nil {

@@ -22,12 +22,13 @@ type lean struct {
 	p        *Proxy
 	names    headNames
 	pool     sync.Pool // of exchanges
-	running  sync.WaitGroup
 	stopping atomic.Bool
 	answered atomic.Int64 // for tests: the requests that were answered here
 
-	mu    sync.Mutex
-	conns map[*caller]struct{}
+	mu     sync.Mutex
+	open   []*handover
+	conns  map[*caller]struct{}
+	closed bool
 }
 
 const (
@@ -47,6 +48,9 @@ func (l *lean) accept(h *handover) {
 	for {
 		conn, err := h.Listener.Accept()
 		if err != nil {
+			if l.stopping.Load() {
+				return // net/http is given the connections that are there, and then told
+			}
 			select {
 			case h.errs <- err:
 			case <-h.done:
@@ -66,16 +70,31 @@ func (l *lean) accept(h *handover) {
 		remote := conn.RemoteAddr().String()
 		c.peer, c.trusted = l.p.Trusted.Peer(remote)
 		c.address, _, _ = net.SplitHostPort(remote)
-		l.mu.Lock()
-		l.conns[c] = struct{}{}
-		l.mu.Unlock()
-		l.running.Go(func() { c.run(h) })
+		if l.add(c) {
+			go c.run(h)
+		}
 	}
 }
 
-// stop lets every connection end after the request that it has begun.
+func (l *lean) add(c *caller) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		c.conn.Close()
+		return false
+	}
+	l.conns[c] = struct{}{}
+	return true
+}
+
+// stop takes no more connections, and lets every one end after the request that it has begun.
 func (l *lean) stop() {
 	l.stopping.Store(true)
+	l.mu.Lock()
+	for _, h := range l.open {
+		h.stop()
+	}
+	l.mu.Unlock()
 	l.closeIdle()
 }
 
@@ -108,6 +127,7 @@ func (l *lean) wait(ctx context.Context) error {
 func (l *lean) closeAll() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.closed = true
 	for c := range l.conns {
 		c.conn.Close()
 	}
@@ -213,65 +233,4 @@ func (c *caller) head(first bool) ([]byte, error) {
 func (c *caller) taken() []byte {
 	b, _ := c.r.Peek(c.r.Buffered())
 	return append([]byte(nil), b...)
-}
-
-// handover is the listener of net/http, which gets connections from the loop.
-type handover struct {
-	net.Listener
-	conns chan net.Conn
-	errs  chan error
-	done  chan struct{}
-	once  sync.Once
-}
-
-func (h *handover) Accept() (net.Conn, error) {
-	select {
-	case c := <-h.conns:
-		return c, nil
-	case err := <-h.errs:
-		return nil, err
-	case <-h.done:
-		return nil, net.ErrClosed
-	}
-}
-
-// give hands a connection over, or closes it where net/http takes none any more.
-func (h *handover) give(c net.Conn) bool {
-	select {
-	case h.conns <- c:
-		return true
-	case <-h.done:
-		c.Close()
-		return false
-	}
-}
-
-func (h *handover) Close() error {
-	h.once.Do(func() { close(h.done) })
-	return h.Listener.Close()
-}
-
-// A begunConn gives first what was read of it already.
-type begunConn struct {
-	net.Conn
-	begun []byte
-}
-
-func (c *begunConn) Read(into []byte) (int, error) {
-	if len(c.begun) == 0 {
-		return c.Conn.Read(into)
-	}
-	n := copy(into, c.begun)
-	if c.begun = c.begun[n:]; len(c.begun) == 0 {
-		c.begun = nil
-	}
-	return n, nil
-}
-
-// CloseWrite lets net/http end an answer without cutting it off.
-func (c *begunConn) CloseWrite() error {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
-	}
-	return nil
 }

@@ -32,7 +32,7 @@ func (x *exchange) look(now time.Time) {
 	}
 	if x.peeked == nil {
 		x.peeked = make(chan struct{})
-		x.p.lean.running.Go(x.listen)
+		go x.listen()
 	}
 }
 

@@ -58,7 +58,6 @@ func NewProxy(g *Gate, s ProxySettings) *Proxy {
 		Handler: p, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 3 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: quiet, DisableGeneralOptionsHandler: true,
 	}
-	p.server.RegisterOnShutdown(p.open.endStreams)
 	p.lean.set(p)
 	return p
 }
@@ -84,16 +83,16 @@ func newTransport(api *url.URL, wait time.Duration) *direct {
 // connection that brings anything else goes on to net/http.
 func (p *Proxy) Serve(l net.Listener) error {
 	p.watch.Do(func() { go p.open.watch(p.watched, p.api.prune) })
-	h := &handover{Listener: l, conns: make(chan net.Conn), errs: make(chan error), done: make(chan struct{})}
-	p.lean.running.Go(func() { p.lean.accept(h) })
-	return p.server.Serve(h)
+	return p.server.Serve(p.lean.begin(l))
 }
 
 // Shutdown stops taking requests, ends streams, and waits for the requests that have begun.
 func (p *Proxy) Shutdown(ctx context.Context) error {
 	defer p.close()
 	p.lean.stop()
-	return errors.Join(p.server.Shutdown(ctx), p.lean.wait(ctx))
+	p.open.endStreams()
+	p.server.SetKeepAlivesEnabled(false) // its idle connections end, and it still gets some from the loop
+	return errors.Join(p.lean.wait(ctx), p.server.Shutdown(ctx))
 }
 
 // Close breaks off whatever is there.

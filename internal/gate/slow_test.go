@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"ostiary"
 	"ostiary/internal/gate"
 )
 
@@ -73,6 +74,22 @@ func TestShutdownDoesNotWaitForNewConnections(t *testing.T) {
 	go func() { ended <- shutdown(f.proxy) }()
 	time.Sleep(100 * time.Millisecond)
 	io.WriteString(conn, kept("GET /x")) // it was on its way
+	if status, body := answered(t, r); status != 200 || body != "the API" {
+		t.Errorf("%d %s", status, body)
+	}
+	if _, err := r.ReadByte(); err != io.EOF {
+		t.Errorf("%v, want the end", err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+
+	f = openProxy(t, nil)
+	conn, r = f.dial(t)
+	soon(t, "the connection is there", func() bool { return f.proxy.Callers() == 1 })
+	go func() { ended <- shutdown(f.proxy) }()
+	time.Sleep(100 * time.Millisecond)
+	io.WriteString(conn, kept("POST /x", "Content-Length: 2")+"hi") // so was this, and it is net/http's
 	if status, body := answered(t, r); status != 200 || body != "the API" {
 		t.Errorf("%d %s", status, body)
 	}
@@ -165,4 +182,31 @@ func TestCloseBreaksOffWhateverIsThere(t *testing.T) {
 	soon(t, "all are there", func() bool { return f.proxy.Callers() == 6 && f.proxy.InLoop() == 1 })
 	f.proxy.Close()
 	soon(t, "all are gone", func() bool { return f.proxy.Callers() == 0 })
+}
+
+// A request that was decided about when Close came is not passed on after it.
+func TestNothingIsAskedOfTheAPIAfterClose(t *testing.T) {
+	for _, more := range []string{"X-A: 1", aside} {
+		f := openProxy(t, nil)
+		asked, goOn := make(chan bool), make(chan bool)
+		f.decide = func(q *ostiary.Question) ostiary.Decision {
+			close(asked)
+			<-goOn
+			d := ostiary.Decision{Reason: ostiary.OK, Role: ostiary.Admin, Account: 42, Token: 1, AppName: "app"}
+			d.Email, d.AccountName = "alice@example.com", "a"
+			return d
+		}
+		conn, r := f.dial(t)
+		io.WriteString(conn, kept("GET /x", more))
+		<-asked
+		f.proxy.Close()
+		close(goOn)
+		if b, err := r.ReadByte(); err == nil {
+			t.Errorf("%s: got %q", more, b)
+		}
+		time.Sleep(100 * time.Millisecond)
+		if got := f.api.taken(); len(got) > 0 {
+			t.Errorf("%s: the API got %v", more, got)
+		}
+	}
 }

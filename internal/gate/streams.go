@@ -37,6 +37,7 @@ type streams struct {
 	mu       sync.Mutex
 	first    *stream
 	stopping bool
+	closed   bool // whatever begins ends
 }
 
 var (
@@ -52,6 +53,9 @@ func (o *streams) begin(s *stream, q ostiary.Question, end context.CancelCauseFu
 		s.next.before = s
 	}
 	o.first = s
+	if o.closed {
+		end(errShutdown)
+	}
 }
 
 func (o *streams) done(s *stream) {
@@ -138,7 +142,13 @@ func (o *streams) endStreams() {
 	o.endThose(func(s *stream) bool { return s.endless })
 }
 
-func (o *streams) endAll() { o.endThose(func(*stream) bool { return true }) }
+// endAll ends whatever there is, also what begins from now on.
+func (o *streams) endAll() {
+	o.mu.Lock()
+	o.closed = true
+	o.mu.Unlock()
+	o.endThose(func(*stream) bool { return true })
+}
 
 func (o *streams) endThose(which func(s *stream) bool) {
 	o.mu.Lock()
