@@ -3,10 +3,13 @@ package gate_test
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -67,6 +70,124 @@ func says(t testing.TB, answer *atomic.Pointer[[]byte]) (addr string) {
 		}
 	}()
 	return l.Addr().String()
+}
+
+// Callers leave in the middle, and the API breaks off, says more than was asked, or is slow. Whoever gets a
+// whole answer gets its own.
+func TestNobodyGetsTheAnswerToAnother(t *testing.T) {
+	f := frontOf(t, "http://"+echo(t))
+	var all sync.WaitGroup
+	var whole atomic.Int64
+	for n := range 16 {
+		all.Go(func() {
+			for i := range 100 {
+				whole.Add(int64(f.asksAndLeaves(t, rand.New(rand.NewPCG(uint64(n), uint64(i))), fmt.Sprintf("%d-%d", n, i))))
+			}
+		})
+	}
+	all.Wait()
+	soon(t, "all connections are gone", func() bool { return f.proxy.Callers() == 0 })
+	if whole.Load() < 1000 {
+		t.Errorf("%d answers came whole, want more", whole.Load())
+	}
+}
+
+// asksAndLeaves sends some requests over one connection, leaves at some point, and says how many answers came.
+func (f *front) asksAndLeaves(t *testing.T, random *rand.Rand, id string) (whole int) {
+	conn, err := net.Dial("tcp", f.addr)
+	if err != nil {
+		t.Error(err)
+		return 0
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	r := bufio.NewReader(conn)
+	for i := range 5 {
+		method, path := methods[random.IntN(len(methods))], fmt.Sprintf("/%s-%d/%d", id, i, random.IntN(8))
+		var lines []string
+		if random.IntN(10) == 0 {
+			lines = append(lines, aside)
+		}
+		io.WriteString(conn, kept(method+" "+path, lines...))
+		if random.IntN(5) == 0 {
+			time.Sleep(time.Duration(random.IntN(300)) * time.Microsecond)
+			return whole
+		}
+		res, err := http.ReadResponse(r, &http.Request{Method: method})
+		if err != nil {
+			return whole
+		}
+		body, err := io.ReadAll(res.Body)
+		if err != nil || res.StatusCode != 200 {
+			return whole
+		}
+		if got := res.Header.Get("X-Path"); got != path || method != "HEAD" && string(body) != path {
+			t.Errorf("%s %s: got the answer %q %q", method, path, got, body)
+		}
+		whole++
+	}
+	return whole
+}
+
+// echo is an API that says which path it was asked for, in a way that the path's end chooses.
+func echo(t *testing.T) (addr string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				for from := bufio.NewReader(c); ; {
+					if r, err := http.ReadRequest(from); err != nil || !sayPath(c, r) {
+						return
+					}
+				}
+			}()
+		}
+	}()
+	return l.Addr().String()
+}
+
+// sayPath says whether another request may follow.
+func sayPath(c net.Conn, r *http.Request) (again bool) {
+	const head = "HTTP/1.1 200 OK\r\nX-Path: "
+	path := r.URL.Path
+	length := fmt.Sprintf("%s%s\r\nContent-Length: %d\r\n\r\n", head, path, len(path))
+	chunks := fmt.Sprintf("%s%s\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", head, path, len(path), path)
+	switch {
+	case r.Method == "HEAD":
+		_, err := io.WriteString(c, length)
+		return err == nil
+	case strings.HasSuffix(path, "/0"): // it breaks off
+		io.WriteString(c, length+path[:3])
+		return false
+	case strings.HasSuffix(path, "/1"): // more than was asked for
+		_, err := io.WriteString(c, length+path+length+path)
+		return err == nil
+	case strings.HasSuffix(path, "/2"): // slowly
+		io.WriteString(c, length+path[:3])
+		time.Sleep(time.Millisecond)
+		_, err := io.WriteString(c, path[3:])
+		return err == nil
+	case strings.HasSuffix(path, "/3"):
+		_, err := io.WriteString(c, chunks)
+		return err == nil
+	case strings.HasSuffix(path, "/4"):
+		_, err := io.WriteString(c, "HTTP/1.1 103 Early Hints\r\n\r\n"+chunks)
+		return err == nil
+	case strings.HasSuffix(path, "/5"): // to the end of the connection
+		io.WriteString(c, head+path+"\r\n\r\n"+path)
+		return false
+	}
+	_, err := io.WriteString(c, length+path)
+	return err == nil
 }
 
 // An outcome is what a caller makes of what it gets.
