@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -95,6 +96,22 @@ func soundAndSpoiled() map[string]string {
 		"no protocol":      "HTTP/2 200 OK\r\n" + date + "Content-Length: 1\r\n\r\na",
 		"a lone 101":       "HTTP/1.1 101 Switching Protocols\r\n" + date + "\r\n",
 		"no status":        "HTTP/1.1 20 OK\r\n" + date + "Content-Length: 1\r\n\r\na",
+		"names of ours":    "HTTP/1.1 200 OK\r\n" + date + "X-Ostiary-User: a\r\nx-ostiary-revision: 1\r\nContent-Length: 1\r\n\r\na",
+		"ours, spelt else": "HTTP/1.1 200 OK\r\n" + date + "X_Ostiary.Revision: 1\r\nContent-Length: 1\r\n\r\na",
+		"for caches":       "HTTP/1.1 200 OK\r\n" + date + "Cache-Control: public, max-age=5\r\nContent-Length: 1\r\n\r\na",
+		"cookies":          "HTTP/1.1 200 OK\r\n" + date + "Set-Cookie: a\r\nset-cookie: b\r\nContent-Length: 1\r\n\r\na",
+		"leading zeros":    "HTTP/1.1 200 OK\r\n" + date + "Content-Length: 001\r\n\r\na",
+		"a long length":    "HTTP/1.1 200 OK\r\n" + date + "Content-Length: 99999999999999999999\r\n\r\na",
+		"NUL":              "HTTP/1.1 200 OK\r\n" + date + "X-A: a\x00b\r\nContent-Length: 1\r\n\r\na",
+		"a name of no one": "HTTP/1.1 200 OK\r\n" + date + "X A: a\r\n: b\r\nContent-Length: 1\r\n\r\na",
+		"no reason":        "HTTP/1.1 404\r\n" + date + "Content-Length: 1\r\n\r\na",
+		"no status, 0":     "HTTP/1.1 000 OK\r\n" + date + "Content-Length: 1\r\n\r\na",
+		"no class":         "HTTP/1.1 999 OK\r\n" + date + "Content-Length: 1\r\n\r\na",
+		"204 with a body":  "HTTP/1.1 204 No Content\r\n" + date + "Content-Length: 1\r\n\r\na",
+		"304 with a body":  "HTTP/1.1 304 Not Modified\r\n" + date[:37] + "Content-Length: 1\r\n\r\na",
+		"204 in chunks":    "HTTP/1.1 204 No Content\r\n" + date + "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
+		"coded, chunks":    "HTTP/1.1 200 OK\r\n" + date + "Transfer-Encoding: gzip, chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
+		"odd trailers":     "HTTP/1.1 200 OK\r\n" + date + "Transfer-Encoding: chunked\r\nTrailer: Content-Length\r\n\r\n0\r\nContent-Length: 1\r\nX-T: 1\r\n\r\n",
 		"more than asked":  "HTTP/1.1 200 OK\r\n" + date + "Content-Length: 1\r\n\r\naHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstray",
 	}
 }
@@ -145,7 +162,7 @@ func describe(t *testing.T, r *bufio.Reader, method string) string {
 		res.Header.Write(&b)
 		b.WriteString("--\n")
 		res.Trailer.Write(&b)
-		return res.Status + "\n" + b.String() + string(body) + "\n"
+		return fmt.Sprintln(res.StatusCode) + b.String() + string(body) + "\n"
 	}
 }
 
