@@ -3,6 +3,7 @@ package gate
 import (
 	"net"
 	"sync"
+	"time"
 )
 
 // handover is the listener of net/http, which gets connections from the loop.
@@ -57,6 +58,7 @@ func (h *handover) Close() error {
 type begunConn struct {
 	net.Conn
 	begun []byte
+	by    time.Time // when the head must be there, which net/http does not know; zero: that is over
 }
 
 func (c *begunConn) Read(into []byte) (int, error) {
@@ -68,6 +70,15 @@ func (c *begunConn) Read(into []byte) (int, error) {
 		c.begun = nil
 	}
 	return n, nil
+}
+
+// SetReadDeadline is called by net/http for the head first.
+func (c *begunConn) SetReadDeadline(at time.Time) error {
+	if !c.by.IsZero() && at.After(c.by) {
+		at = c.by
+	}
+	c.by = time.Time{}
+	return c.Conn.SetReadDeadline(at)
 }
 
 // CloseWrite lets net/http end an answer without cutting it off.

@@ -150,6 +150,7 @@ type caller struct {
 	peer    netip.Addr
 	trusted bool
 	since   time.Time
+	by      time.Time // when the head must be there; zero: it has no time yet
 	state   atomic.Int32
 }
 
@@ -174,7 +175,7 @@ func (c *caller) run(h *handover) {
 			return
 		}
 		if c.r.Buffered() == 0 {
-			c.conn.SetReadDeadline(time.Now().Add(wait))
+			c.within(wait)
 			if _, err := c.r.Peek(1); err != nil {
 				return
 			}
@@ -192,15 +193,22 @@ func (c *caller) run(h *handover) {
 		if err != nil || !x.read(head) {
 			x.free()
 			// The count of connections ends after net/http has begun to count this one.
-			handed = h.give(&begunConn{Conn: c.conn, begun: c.taken()})
+			handed = h.give(&begunConn{Conn: c.conn, begun: c.taken(), by: c.by})
 			return
 		}
+		c.by = time.Time{}
 		c.of.answered.Add(1)
 		if !x.serve(c, len(head)) {
 			return
 		}
 		c.state.Store(idle)
 	}
+}
+
+// within bounds how long the next reads may take.
+func (c *caller) within(t time.Duration) {
+	c.by = time.Now().Add(t)
+	c.conn.SetReadDeadline(c.by)
 }
 
 // errNotPlain says that net/http must look at a request.
@@ -218,7 +226,7 @@ func (c *caller) head(first bool) ([]byte, error) {
 			return b[:end], nil
 		}
 		if from == 0 && !first { // the first has the time of its connection
-			c.conn.SetReadDeadline(time.Now().Add(headTime))
+			c.within(headTime)
 		}
 		from = len(b)
 		if _, err := c.r.Peek(len(b) + 1); errors.Is(err, os.ErrDeadlineExceeded) {

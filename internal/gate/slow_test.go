@@ -65,6 +65,32 @@ func TestSlowCallersAreCutOffInTheLoop(t *testing.T) {
 	}
 }
 
+// The ten seconds of a head go on where it turns out to be odd, and are over with it.
+func TestOddHeadHasNoMoreTimeThanAnother(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes ten seconds")
+	}
+	t.Parallel()
+	f := openProxy(t, nil)
+	other, otherReader := f.dial(t)
+	io.WriteString(other, kept("POST /x", "Content-Length: 0"))
+	answered(t, otherReader)
+
+	conn, r := f.dial(t)
+	begun := time.Now()
+	io.WriteString(conn, "GET /x HTTP/1.1\r\nX-A: ")
+	time.Sleep(6 * time.Second)
+	io.WriteString(conn, "1\n")
+	r.ReadByte()
+	if took := time.Since(begun); took < 9*time.Second || took > 13*time.Second {
+		t.Errorf("cut off after %v, want ten seconds", took)
+	}
+	io.WriteString(other, kept("GET /x"))
+	if status, body := answered(t, otherReader); status != 200 || body != "the API" {
+		t.Errorf("%d %s", status, body)
+	}
+}
+
 // Whoever has asked nothing yet does not keep the proxy from stopping.
 func TestShutdownDoesNotWaitForNewConnections(t *testing.T) {
 	f := openProxy(t, nil)
