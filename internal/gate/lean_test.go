@@ -276,7 +276,8 @@ func TestShutdownClosesIdleConnectionsAndWaitsForTheLoop(t *testing.T) {
 	}
 	select {
 	case err := <-ended:
-		t.Errorf("it does not wait: %v", err)
+		close(release)
+		t.Fatalf("it does not wait: %v", err)
 	case <-time.After(100 * time.Millisecond):
 	}
 	close(release)
