@@ -18,7 +18,7 @@ import (
 
 // neverOn are the headers that no plain request has, or that are said anew.
 var neverOn = []string{
-	"Connection", "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto",
+	"Connection", "X-Circonus-Account-Id", "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto",
 	"Content-Length", "Transfer-Encoding", "Trailer", "Te", "Expect", "Upgrade",
 }
 
