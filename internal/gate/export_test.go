@@ -32,10 +32,10 @@ func (p *Proxy) KeptForAPI() int {
 	return len(p.api.idle)
 }
 
-// A PlainHead is what was read of a plain request, and what of it may go on.
+// A PlainHead is what was read of a plain request.
 type PlainHead struct {
 	Method, Target, Host string
-	Known, Lines         http.Header
+	Known                http.Header
 	Close                bool
 }
 
@@ -50,10 +50,7 @@ func ReadPlain(r *credential.Reader, b []byte) (h PlainHead, length int, ok bool
 	if !p.read(b[:end], newHeadNames(r), &k) {
 		return h, 0, false
 	}
-	h = PlainHead{p.method, p.target, string(p.host), k.header, http.Header{}, p.last}
-	for _, l := range p.lines {
-		h.Lines.Add(string(l.name), string(l.value))
-	}
+	h = PlainHead{p.method, p.target, string(p.host), k.header, p.last}
 	return h, end, true
 }
 
