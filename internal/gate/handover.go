@@ -74,10 +74,12 @@ func (c *begunConn) Read(into []byte) (int, error) {
 
 // SetReadDeadline is called by net/http for the head first.
 func (c *begunConn) SetReadDeadline(at time.Time) error {
-	if !c.by.IsZero() && at.After(c.by) {
-		at = c.by
+	if !c.by.IsZero() { // the first time alone: later several may call it at once
+		if at.After(c.by) {
+			at = c.by
+		}
+		c.by = time.Time{}
 	}
-	c.by = time.Time{}
 	return c.Conn.SetReadDeadline(at)
 }
 
