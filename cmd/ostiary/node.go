@@ -99,7 +99,7 @@ func (n *node) open(ctx context.Context) (err error) {
 	if err := n.loadMemory(ctx, counted, followed); err != nil {
 		return err
 	}
-	n.usage, err = usage.Open(filepath.Join(cfg.Data, "use.db"), usage.Options{Every: cfg.UseFlush, Now: n.now, Log: n.log})
+	n.usage, err = openUsage(ctx, cfg.Data, cfg.Database.Reveal(), usage.Options{Every: cfg.UseFlush, Now: n.now, Log: n.log})
 	if err != nil {
 		return err
 	}
@@ -117,6 +117,14 @@ func (n *node) open(ctx context.Context) (err error) {
 		return err
 	}
 	return n.join(rules)
+}
+
+// openUsage opens the record of use: a file in the data folder, or tables beside the records that nodes share.
+func openUsage(ctx context.Context, data, database string, o usage.Options) (*usage.Usage, error) {
+	if database != "" {
+		return usage.OpenPostgres(ctx, database, o)
+	}
+	return usage.Open(filepath.Join(data, "use.db"), o)
 }
 
 // join makes the doors, and the server that serves them.

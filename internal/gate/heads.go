@@ -91,7 +91,11 @@ func (x *exchange) plainAnswer() (length int64, ok bool) {
 	}
 	b = appendLine(b, "Cache-Control", "no-store")
 	b = strconv.AppendUint(append(b, "X-Ostiary-Revision: "...), x.e.Revision, 10)
-	x.out = x.finishHead(append(b, "\r\n"...), f.dated)
+	b = append(b, "\r\n"...)
+	if old := x.identity[behind]; old != "" {
+		b = append(append(append(b, "X-Ostiary-Behind: "...), old...), "\r\n"...)
+	}
+	x.out = x.finishHead(b, f.dated)
 	x.begins()
 	x.api.r.Discard(end)
 	return f.length, true

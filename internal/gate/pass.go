@@ -102,20 +102,23 @@ func (p *Proxy) begun(r *http.Response) error {
 	}
 	j := of(r.Request)
 	p.open.begun(&j.stream, r)
-	forItsCaller(r.Header, j.e.Revision)
+	forItsCaller(r.Header, &j.job)
 	j.lastOn(r.Header)
 	return nil
 }
 
 // forItsCaller makes an API's answer one for its caller alone: no cache on the way may keep it for others.
 // What only we may say is said by us.
-func forItsCaller(h http.Header, revision uint64) {
+func forItsCaller(h http.Header, j *job) {
 	for name := range h {
 		if strings.HasPrefix(folded(name), ours) {
 			delete(h, name)
 		}
 	}
-	h["X-Ostiary-Revision"] = []string{strconv.FormatUint(revision, 10)}
+	h["X-Ostiary-Revision"] = []string{strconv.FormatUint(j.e.Revision, 10)}
+	if old := j.identity[behind]; old != "" {
+		h["X-Ostiary-Behind"] = []string{old}
+	}
 	h["Cache-Control"] = []string{forOneCaller(h["Cache-Control"])}
 }
 

@@ -66,7 +66,7 @@ func (x *exchange) relayPlain(length int64) (again bool, err error) {
 func (x *exchange) relayRest(r *http.Response) (again bool, err error) {
 	x.begins()
 	x.p.open.begun(&x.stream, r)
-	forItsCaller(r.Header, x.e.Revision)
+	forItsCaller(r.Header, &x.job)
 	again = x.mayGoOn()
 	chunked := x.writeHead(r)
 	if err := x.copyBody(r, chunked); err != nil {
