@@ -28,9 +28,7 @@ func TestANodeBeginsWithoutTheDatabase(t *testing.T) {
 
 	f.pg.Kill(t)
 	a.kill()
-	if err := b.stop(); err != nil {
-		t.Errorf("b ended with %v", err)
-	}
+	b.stop() // it cannot write down what was counted last, and may say so with its exit
 	for _, n := range []*node{a, b} {
 		if err := n.start(); err != nil {
 			t.Fatal(err)
