@@ -45,6 +45,10 @@ type Options struct {
 	// TLS is how an https URL is spoken to; nil believes in the system's certificates.
 	TLS *tls.Config
 
+	// Transport asks the door in another way than over HTTP; URL is not needed then. Package follow has
+	// one that decides in this process.
+	Transport http.RoundTripper
+
 	// Log is told by Protect why a request could not be asked about; nil is slog.Default().
 	Log *slog.Logger
 }
@@ -62,7 +66,7 @@ type Client struct {
 	door      *url.URL
 	timeout   time.Duration
 	headers   []string // canonical: those of the credential
-	transport *http.Transport
+	transport http.RoundTripper
 	server    string // the host's name, for the answers that are made here
 	log       *slog.Logger
 }
@@ -71,6 +75,9 @@ type Client struct {
 func New(o Options) (*Client, error) {
 	dialer := &net.Dialer{Timeout: cmp.Or(o.Timeout, time.Second)}
 	dial := dialer.DialContext
+	if o.Transport != nil {
+		o.URL = "http://localhost/auth"
+	}
 	door, err := url.Parse(o.URL)
 	if err != nil {
 		return nil, errors.New("the door's URL cannot be read")
@@ -100,9 +107,13 @@ func New(o Options) (*Client, error) {
 	}
 	c := &Client{
 		door: door, timeout: cmp.Or(o.Timeout, time.Second), headers: headers,
-		transport: transport(cmp.Or(o.Connections, 64), o.TLS), log: cmp.Or(o.Log, slog.Default()),
+		transport: o.Transport, log: cmp.Or(o.Log, slog.Default()),
 	}
-	c.transport.DialContext = dial
+	if c.transport == nil {
+		network := transport(cmp.Or(o.Connections, 64), o.TLS)
+		network.DialContext = dial
+		c.transport = network
+	}
 	c.server, _ = os.Hostname() // without one, answers do not name the server
 	return c, nil
 }
@@ -150,7 +161,11 @@ func framing(name string) bool {
 }
 
 // Close gives up the connections that are not in use.
-func (c *Client) Close() { c.transport.CloseIdleConnections() }
+func (c *Client) Close() {
+	if network, ok := c.transport.(*http.Transport); ok {
+		network.CloseIdleConnections()
+	}
+}
 
 // Headers are those of the credential.
 func (c *Client) Headers() []string { return slices.Clone(c.headers) }
