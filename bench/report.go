@@ -105,7 +105,7 @@ What a request costs: CPU time of the server, not requests a second, because a m
 	fmt.Fprintf(&b, `
 - **The doors** know 100,000 tokens, log and count as they do by default, and are asked about a token at random with every request.
 - **nginx asking** is nginx and the door together. Both keep their connections open.
-- **The proxies** stand in front of an API that answers 200 with eight headers, whose own time is not counted. nginx and Caddy decide about nothing; our proxy decides, takes the token off and puts the identity on.
+- **The proxies** stand in front of an API that answers 204, whose own time is not counted. nginx and Caddy decide about nothing; our proxy decides, takes the token off and puts the identity on.
 - **The load** is wrk with one thread and 16 connections on the same machine.
 
 Versions: %s.

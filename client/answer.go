@@ -42,7 +42,7 @@ func (a *Answer) OK() bool { return a.let }
 func handedOn() []string {
 	return []string{
 		"Content-Type", "Cache-Control", "Www-Authenticate", "Retry-After", "X-Circonus-Token-Approval-Url",
-		"X-Ostiary-Code", "X-Ostiary-Tag", "X-Ostiary-Revision",
+		"X-Ostiary-Code", "X-Ostiary-Tag", "X-Ostiary-Revision", "X-Ostiary-Behind",
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -37,6 +38,7 @@ func openDoors(t *testing.T, a *authority, front string, behind *upstream, api s
 		{name: "api", ask: plainly(a.listen, nil)},
 		{name: "go", ask: plainly(goHandler(t, "unix:"+a.socket, behind), behind), api: behind},
 		{name: "proxy", ask: plainly(front, behind), api: behind},
+		{name: "proxy", ask: notPlain(plainly(front, behind)), api: behind},
 	}
 	for name, p := range proxies {
 		base := p.start(t, a, api)
@@ -61,6 +63,15 @@ func plainly(address string, api *upstream) func(*testing.T, *request) outcome {
 			o.says = r.want // the native API does not say with which role
 		}
 		return o
+	}
+}
+
+// notPlain sends a request with a header that takes it out of our proxy's loop, and goes no further.
+func notPlain(ask func(*testing.T, *request) outcome) func(*testing.T, *request) outcome {
+	return func(t *testing.T, r *request) outcome {
+		aside := *r
+		aside.lines = append(slices.Clone(r.lines), "Proxy-Connection: x")
+		return ask(t, &aside)
 	}
 }
 

@@ -28,7 +28,7 @@ const firstPassword = "first-password"
 type beginning struct {
 	data                               string
 	options                            store.Options
-	shared                             bool
+	database                           string // the URL of PostgreSQL; empty: SQLite
 	account, name, email, passwordFile string
 	ifMissing                          bool
 }
@@ -51,7 +51,7 @@ func initCommand() *cobra.Command {
 			if b.data, b.options, err = folder.read(cmd); err != nil {
 				return err
 			}
-			b.shared = folder.shared()
+			b.database = folder.cfg.Database.Reveal()
 			return b.begin(cmd)
 		},
 	}
@@ -80,7 +80,7 @@ func (b *beginning) begin(cmd *cobra.Command) error {
 		return err
 	}
 	defer db.Close()
-	return asOperator(ctx, b.data, db, func(a *authority.Authority, me authority.Caller) error {
+	return asOperator(ctx, b.data, b.database, db, func(a *authority.Authority, me authority.Caller) error {
 		account, err := b.firstAccount(ctx, a, me)
 		if err != nil {
 			return err
@@ -98,7 +98,7 @@ func (b *beginning) exists(cmd *cobra.Command) error {
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s has its records already; nothing was done.\n", b.place())
 		return nil
 	}
-	if b.shared {
+	if b.database != "" {
 		return fmt.Errorf("the database has its records already; name an empty one, or start a node of this one with "+
 			"'ostiary serve --data %s' and the same database", b.data)
 	}
@@ -108,7 +108,7 @@ func (b *beginning) exists(cmd *cobra.Command) error {
 
 // place is where the records are, for people. The database's URL is never shown.
 func (b *beginning) place() string {
-	if b.shared {
+	if b.database != "" {
 		return "The database"
 	}
 	return b.data
@@ -153,7 +153,7 @@ func (b *beginning) firstAdmin(cmd *cobra.Command, a *authority.Authority, me au
 		fmt.Fprintf(out, "The password is in %s; delete the file once it is known.\n", where)
 	}
 	same := ""
-	if b.shared {
+	if b.database != "" {
 		same = ", and the same database"
 	}
 	_, err = fmt.Fprintf(out, "Start it with: %s serve --data %s%s\n", calling(), quoted(b.data), same)
@@ -175,14 +175,14 @@ func (b *beginning) password(cmd *cobra.Command) (password, where string, err er
 }
 
 // asOperator opens an authority on records that no server uses.
-func asOperator(ctx context.Context, data string, db *store.DB,
+func asOperator(ctx context.Context, data string, database string, db *store.DB,
 	do func(*authority.Authority, authority.Caller) error,
 ) error {
 	dir := directory.New()
 	if err := dir.Load(ctx, db); err != nil {
 		return err
 	}
-	used, err := usage.Open(filepath.Join(data, "use.db"), usage.Options{})
+	used, err := openUsage(ctx, data, database, usage.Options{})
 	if err != nil {
 		return err
 	}

@@ -79,7 +79,7 @@ func rootCommand() *cobra.Command {
 	}
 	root.AddCommand(
 		demoCommand(), initCommand(), serveCommand(),
-		accountCommand(), userCommand(), tokenCommand(), appCommand(), nodeCommand(),
+		accountCommand(), userCommand(), tokenCommand(), appCommand(), nodeCommand(), edgeCommand(),
 		explainCommand(), rulesCommand(), auditCommand(), backupCommand(), restoreCommand(), versionCommand(),
 	)
 	root.SetUsageTemplate(usageText(root.UsageTemplate()))

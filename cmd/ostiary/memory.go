@@ -77,6 +77,7 @@ func (n *node) beginAlone(copied *directory.Directory, about directory.Copy) err
 // take makes memory that of the copy.
 func (n *node) take(copied *directory.Directory) error {
 	n.kept = copied.Head()
+	n.ring.Begin(n.kept)
 	return n.directory.Become(copied)
 }
 

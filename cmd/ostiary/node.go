@@ -21,6 +21,7 @@ import (
 	"ostiary/internal/config"
 	"ostiary/internal/credential"
 	"ostiary/internal/directory"
+	"ostiary/internal/feed"
 	"ostiary/internal/follow"
 	"ostiary/internal/gate"
 	"ostiary/internal/login"
@@ -44,6 +45,8 @@ type node struct {
 	directory *directory.Directory
 	follower  *follow.Follower
 	nodes     *follow.Nodes
+	me        ostiary.Node // this node as the others know it
+	ring      *feed.Ring   // the last changes, for those that follow this node
 	usage     *usage.Usage
 	logins    *login.Logins
 	keys      *assertion.Keys               // nil: identities are not signed
@@ -89,17 +92,19 @@ func (n *node) open(ctx context.Context) (err error) {
 	n.warnOfOpenFolder()
 	counted := n.metrics.CountChanges(n.db)
 	n.directory = directory.New()
-	followed, err := n.openKeys()
+	plain, err := n.openKeys()
 	if err != nil {
 		return err
 	}
+	n.ring = new(feed.Ring)
+	followed := fed{plain, n.directory, n.ring}
 	if err := n.openNodes(ctx, counted, followed); err != nil {
 		return err
 	}
 	if err := n.loadMemory(ctx, counted, followed); err != nil {
 		return err
 	}
-	n.usage, err = usage.Open(filepath.Join(cfg.Data, "use.db"), usage.Options{Every: cfg.UseFlush, Now: n.now, Log: n.log})
+	n.usage, err = openUsage(ctx, cfg.Data, cfg.Database.Reveal(), usage.Options{Every: cfg.UseFlush, Now: n.now, Log: n.log})
 	if err != nil {
 		return err
 	}
@@ -108,7 +113,7 @@ func (n *node) open(ctx context.Context) (err error) {
 		return err
 	}
 	n.Authority = authority.New(counted, n.directory, n.follower, n.usage, authority.Settings{
-		Format: n.format(), Caps: n.caps(), RatePerSec: cfg.RateLimit, Rules: rules, Nodes: n.nodes, Log: n.log, Now: n.now,
+		Format: formatOf(cfg), Caps: capsOf(cfg), RatePerSec: cfg.RateLimit, Rules: rules, Nodes: n.nodes, Log: n.log, Now: n.now,
 	})
 	n.listeners, err = serve.Listen(serve.Addresses{
 		Main: cfg.Listen, Admin: cfg.AdminListen, Auth: cfg.AuthListen, Proxy: cfg.ProxyListen, Data: cfg.Data, TLS: cfg.TLSCert != "",
@@ -119,26 +124,24 @@ func (n *node) open(ctx context.Context) (err error) {
 	return n.join(rules)
 }
 
+// openUsage opens the record of use: a file in the data folder, or tables beside the records that nodes share.
+func openUsage(ctx context.Context, data, database string, o usage.Options) (*usage.Usage, error) {
+	if database != "" {
+		return usage.OpenPostgres(ctx, database, o)
+	}
+	return usage.Open(filepath.Join(data, "use.db"), o)
+}
+
 // join makes the doors, and the server that serves them.
 func (n *node) join(rules []ostiary.Rule) error {
 	cfg := n.cfg
-	trusted, err := credential.ParseTrusted(cfg.TrustedPeers)
+	trusted, read, err := reading(cfg)
 	if err != nil {
 		return err
 	}
-	read, err := credential.New(credential.Settings{
-		Format: n.format(), Token: cfg.TokenHeader, App: cfg.AppHeader, MorePairs: cfg.MoreHeaders,
-		Account: cfg.AccountHeader,
-	})
-	if err != nil {
-		return err
-	}
-	host, _ := os.Hostname() // without one, answers do not name the server
 	pages := cmp.Or(cfg.PublicURL, n.URL())
 	calls := cmp.Or(cfg.APIURL, pages)
-	answers := answer.New(answer.Settings{
-		Server: host, Realm: "Ostiary", PublicURL: pages, Reference: calls + "/docs#",
-	})
+	answers := answersOf(pages, calls)
 	native := api.New(n.Authority, read, trusted, answers, n.requests, api.Options{
 		PublicURL: pages, APIURL: calls, Hash: login.Hash, Status: n.status, Backup: n.db.Backup, Nodes: n.nodes,
 	})
@@ -164,19 +167,32 @@ func (n *node) join(rules []ostiary.Rule) error {
 		Operator: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			native.Operator(serve.Operator(r.Context())).ServeHTTP(w, r)
 		}),
-		State: n.state, Metrics: n.metrics, TLSCert: cfg.TLSCert, TLSKey: cfg.TLSKey, Log: n.log,
+		Feed: n.newFeed(), State: n.state, Metrics: n.metrics, TLSCert: cfg.TLSCert, TLSKey: cfg.TLSKey, Log: n.log,
 	}
-	if cfg.AuthListen != "" {
-		options.Fast = gate.NewFast(doors, n.log)
-	}
-	if cfg.ProxyListen != "" {
-		options.Proxy, err = n.newProxy(doors)
-		if err != nil {
-			return err
-		}
+	if err := openDoors(&options, doors, n.Authority, cfg, n.log); err != nil {
+		return err
 	}
 	n.server, err = serve.New(n.listeners, options)
 	return err
+}
+
+// reading says whom the doors believe, and how they read credentials.
+func reading(cfg config.Config) (credential.Trusted, *credential.Reader, error) {
+	trusted, err := credential.ParseTrusted(cfg.TrustedPeers)
+	if err != nil {
+		return trusted, nil, err
+	}
+	read, err := credential.New(credential.Settings{
+		Format: formatOf(cfg), Token: cfg.TokenHeader, App: cfg.AppHeader, MorePairs: cfg.MoreHeaders,
+		Account: cfg.AccountHeader,
+	})
+	return trusted, read, err
+}
+
+// answersOf is the table of answers, with the addresses of the pages and of the API.
+func answersOf(pages, calls string) *answer.Table {
+	host, _ := os.Hostname() // without one, answers do not name the server
+	return answer.New(answer.Settings{Server: host, Realm: "Ostiary", PublicURL: pages, Reference: calls + "/docs#"})
 }
 
 // Start follows the log, and answers.
@@ -254,12 +270,11 @@ func (n *node) tell(what string, err error) {
 	}
 }
 
-func (n *node) format() ostiary.SecretFormat {
-	return ostiary.SecretFormat{Prefix: n.cfg.TokenPrefix, UUID: n.cfg.TokenFormat == "uuid"}
+func formatOf(c config.Config) ostiary.SecretFormat {
+	return ostiary.SecretFormat{Prefix: c.TokenPrefix, UUID: c.TokenFormat == "uuid"}
 }
 
-func (n *node) caps() ostiary.Caps {
-	c := n.cfg
+func capsOf(c config.Config) ostiary.Caps {
 	return ostiary.Caps{
 		WaitingPerToken: c.MaxWaitingAppsPerToken, AppsPerToken: c.MaxAppsPerToken,
 		AppsPerAccount: c.MaxAppsPerAccount, NewAppsPerSecond: c.MaxNewAppsPerSecond,

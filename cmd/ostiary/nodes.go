@@ -14,6 +14,7 @@ import (
 
 	"ostiary"
 	"ostiary/internal/assertion"
+	"ostiary/internal/config"
 	"ostiary/internal/follow"
 )
 
@@ -22,10 +23,11 @@ const streamsEnd = time.Second
 
 // openNodes makes what follows the log, and puts this node on record. It comes before memory is loaded.
 func (n *node) openNodes(ctx context.Context, log follow.Log, dir follow.Directory) error {
-	me, err := n.self()
+	me, err := selfOf(n.cfg)
 	if err != nil {
 		return err
 	}
+	n.me = me
 	if n.registry == nil {
 		n.follower = follow.New(log, dir, n.log)
 		n.nodes = follow.NewNodes(follow.NewLocal(), me, n.follower, n.directory, n.cfg.ConfirmWithin, n.log)
@@ -43,22 +45,20 @@ func (n *node) openNodes(ctx context.Context, log follow.Log, dir follow.Directo
 	return nil
 }
 
-// self is this node as the others know it.
-func (n *node) self() (ostiary.Node, error) {
-	id, err := nodeID(filepath.Join(n.cfg.Data, "node"))
+// selfOf is a node as the others know it.
+func selfOf(cfg config.Config) (ostiary.Node, error) {
+	id, err := nodeID(filepath.Join(cfg.Data, "node"))
 	if err != nil {
 		return ostiary.Node{}, fmt.Errorf("naming this node: %w", err)
 	}
-	me := ostiary.Node{
-		ID: id, Name: n.cfg.NodeName, Version: programVersion(), Lease: n.cfg.Lease, Stale: n.cfg.ServeStale,
-	}
+	me := ostiary.Node{ID: id, Name: cfg.NodeName, Version: programVersion(), Lease: cfg.Lease, Stale: cfg.ServeStale}
 	if me.Name == "" {
-		me.Name = hostAndPort(n.cfg.Listen)
+		me.Name = hostAndPort(cfg.Listen)
 	}
-	if n.cfg.ProxyListen != "" {
+	if cfg.ProxyListen != "" {
 		me.Tail = streamsEnd
 	}
-	if n.keys != nil {
+	if cfg.AssertionAudience != "" {
 		me.Signs = assertion.Life
 		me.Tail = max(me.Tail, me.Signs)
 	}

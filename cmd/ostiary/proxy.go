@@ -1,21 +1,33 @@
 package main
 
 import (
+	"log/slog"
 	"net/url"
 	"time"
 
+	"ostiary/internal/authority"
+	"ostiary/internal/config"
 	"ostiary/internal/gate"
+	"ostiary/internal/serve"
 )
 
 // proxyIdle is how long the next byte of a caller's body may take.
 const proxyIdle = time.Minute
 
-func (n *node) newProxy(doors *gate.Gate) (*gate.Proxy, error) {
-	upstream, err := url.Parse(n.cfg.Upstream)
-	if err != nil {
-		return nil, err
+// openDoors opens those doors that have a listener of their own.
+func openDoors(o *serve.Options, doors *gate.Gate, a *authority.Authority, cfg config.Config, log *slog.Logger) error {
+	if cfg.AuthListen != "" {
+		o.Fast = gate.NewFast(doors, log)
 	}
-	return gate.NewProxy(doors, gate.ProxySettings{
-		Upstream: upstream, Still: n.Authority.Still, Wait: n.cfg.UpstreamTime, Idle: proxyIdle, Log: n.log,
-	}), nil
+	if cfg.ProxyListen == "" {
+		return nil
+	}
+	upstream, err := url.Parse(cfg.Upstream)
+	if err != nil {
+		return err
+	}
+	o.Proxy = gate.NewProxy(doors, gate.ProxySettings{
+		Upstream: upstream, Still: a.Still, Wait: cfg.UpstreamTime, Idle: proxyIdle, Log: log,
+	})
+	return nil
 }

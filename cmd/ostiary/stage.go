@@ -56,7 +56,7 @@ func (s *stage) build(ctx context.Context) error {
 		return err
 	}
 	defer db.Close()
-	return asOperator(ctx, s.Data, db, func(a *authority.Authority, me authority.Caller) error {
+	return asOperator(ctx, s.Data, "", db, func(a *authority.Authority, me authority.Caller) error {
 		account, _, err := a.CreateAccount(ctx, me, authority.NewAccount{
 			ShortName: "social_networks", Name: "Social Networks", Description: "Monitoring for The Social Network.",
 			Timezone: "America/New_York", MetricLimit: 500, MetricsUsed: 124,

@@ -24,6 +24,9 @@ type Config struct {
 	ServeStale    bool          // go on after that
 	ConfirmWithin time.Duration // how long a change waits for the other nodes
 
+	Server         string // the URL of the node that an edge follows
+	CredentialFile string
+
 	Listen       string
 	AdminListen  string // empty: none
 	AuthListen   string // HOST:PORT or unix:PATH; empty: none
@@ -63,12 +66,12 @@ type Config struct {
 	LogLevel  slog.Level
 }
 
-// Register makes the named settings flags of a command; without names, all of them. --config
+// Register makes the named settings flags of a command; without names, all but those of an edge. --config
 // always is. The Config has the defaults until Load has read the rest.
 func Register(fs *pflag.FlagSet, names ...string) *Config {
 	c := &Config{}
 	for _, s := range settings(c) {
-		if s.name == configName || len(names) == 0 || contains(names, s.name) {
+		if s.name == configName || len(names) == 0 && s.group != edges || contains(names, s.name) {
 			flag := fs.VarPF(s.value, s.name, "", s.help)
 			if _, isSwitch := s.value.(*onOff); isSwitch {
 				flag.NoOptDefVal = "true"
@@ -76,6 +79,18 @@ func Register(fs *pflag.FlagSet, names ...string) *Config {
 		}
 	}
 	return c
+}
+
+// RegisterEdge makes the settings of an edge flags of a command.
+func RegisterEdge(fs *pflag.FlagSet) *Config {
+	var names []string
+	for _, s := range settings(&Config{}) {
+		switch s.group {
+		case edges, "Several nodes", "Listening", "Tokens and requests", "Signed identity", "Log":
+			names = append(names, s.name)
+		}
+	}
+	return Register(fs, append(names, "data")...)
 }
 
 func contains(names []string, name string) bool {

@@ -10,6 +10,9 @@ import (
 
 const configName = "config"
 
+// edges are the settings of ostiary edge alone.
+const edges = "Edges"
+
 // A setting is one line of the reference. The word in back quotes in its help is what its value is.
 type setting struct {
 	group string
@@ -53,6 +56,12 @@ func settings(c *Config) []setting {
 		{
 			"Several nodes", "confirm-within", "a `DURATION` for which a change waits until the other nodes have it",
 			span(&c.ConfirmWithin, "2s"),
+		},
+
+		{edges, "server", "`URL` of the node that an edge follows, without a path", text(&c.Server, "", originURL)},
+		{
+			edges, "credential-file", "`FILE` with the credential that 'ostiary node issue' printed",
+			text(&c.CredentialFile, "", nil),
 		},
 
 		{

@@ -20,8 +20,8 @@ type Source interface {
 	Head() ostiary.Head
 	Changed() <-chan struct{}
 	Edge(credential ostiary.Hash) (ostiary.EdgeFact, bool) // one that is not revoked
-	// CopyTo writes everything, and gives the head that it stands at.
-	CopyTo(ctx context.Context, w io.Writer) (ostiary.Head, error)
+	// Stream writes everything, and gives the head that it stands at.
+	Stream(ctx context.Context, w io.Writer) (ostiary.Head, error)
 }
 
 // A Contact is an application that turned up at a follower.
@@ -178,7 +178,7 @@ func fit(n ostiary.Node) error {
 
 // whole sends everything.
 func (s *stream) whole() (err error) {
-	if s.at, err = s.source.CopyTo(s.ctx, pieces{s}); err != nil {
+	if s.at, err = s.source.Stream(s.ctx, pieces{s}); err != nil {
 		return fmt.Errorf("sending everything: %w", err)
 	}
 	return s.send(kindCopy, nil)

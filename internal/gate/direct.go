@@ -47,7 +47,10 @@ type apiConn struct {
 	old  bool // it carried a request before
 }
 
-var errLongHead = errors.New("the head of the API's answer is too long")
+var (
+	errLongHead = errors.New("the head of the API's answer is too long")
+	errNoStatus = errors.New("the API's answer has no status")
+)
 
 func (c *apiConn) Read(into []byte) (int, error) {
 	if c.head <= 0 {
@@ -107,7 +110,7 @@ func (d *direct) over(c *apiConn, r *http.Request) (res *http.Response, begun bo
 	if _, err := c.r.Peek(1); err != nil {
 		return nil, false, err
 	}
-	if res, err = readAnswer(c, r); err != nil {
+	if res, err = readAnswer(c, r, traced(r)); err != nil {
 		return nil, true, err
 	}
 	c.head = 1<<63 - 1
@@ -122,44 +125,66 @@ func (d *direct) over(c *apiConn, r *http.Request) (res *http.Response, begun bo
 }
 
 // readAnswer reads the head of an answer, and tells of those that come before it.
-func readAnswer(c *apiConn, r *http.Request) (*http.Response, error) {
+func readAnswer(c *apiConn, r *http.Request, early func(*http.Response) error) (*http.Response, error) {
 	for {
 		res, err := http.ReadResponse(c.r, r)
-		if err != nil {
+		switch {
+		case err != nil:
 			return nil, err
-		}
-		if res.StatusCode >= 200 {
+		case res.StatusCode == http.StatusSwitchingProtocols:
+			return nil, errors.New("the API switches to a protocol that nobody asked for")
+		case res.StatusCode < 100:
+			return nil, errNoStatus
+		case res.StatusCode >= 200:
 			return res, nil
 		}
-		if res.StatusCode == http.StatusSwitchingProtocols {
-			return nil, errors.New("the API switches to a protocol that nobody asked for")
-		}
-		if trace := httptrace.ContextClientTrace(r.Context()); trace != nil && trace.Got1xxResponse != nil {
-			if err := trace.Got1xxResponse(res.StatusCode, textproto.MIMEHeader(res.Header)); err != nil {
-				return nil, err
-			}
+		if err := early(res); err != nil {
+			return nil, err
 		}
 	}
 }
 
-// take gives a connection: the one that was used last, if it is still good and a new one is not wanted.
+// traced tells httputil.ReverseProxy of an answer that comes before the answer.
+func traced(r *http.Request) func(*http.Response) error {
+	return func(res *http.Response) error {
+		if trace := httptrace.ContextClientTrace(r.Context()); trace != nil && trace.Got1xxResponse != nil {
+			return trace.Got1xxResponse(res.StatusCode, textproto.MIMEHeader(res.Header))
+		}
+		return nil
+	}
+}
+
+// take gives a connection: one that was kept, unless a new one is wanted, or a new one.
 func (d *direct) take(ctx context.Context, anew bool) (*apiConn, error) {
-	for !anew {
+	if !anew {
+		if c := d.kept(); c != nil {
+			return c, nil
+		}
+	}
+	return d.dial(ctx)
+}
+
+// kept gives the connection that was used last, if it is still good; nil where there is none.
+func (d *direct) kept() *apiConn {
+	for {
 		d.mu.Lock()
 		n := len(d.idle)
 		if n == 0 {
 			d.mu.Unlock()
-			break
+			return nil
 		}
 		c := d.idle[n-1]
 		d.idle[n-1] = nil
 		d.idle = d.idle[:n-1]
 		d.mu.Unlock()
 		if time.Since(c.used) < idleConn && silent(c.Conn) {
-			return c, nil
+			return c
 		}
 		c.Close()
 	}
+}
+
+func (d *direct) dial(ctx context.Context) (*apiConn, error) {
 	conn, err := d.dialer.DialContext(ctx, "tcp", d.address)
 	if err != nil {
 		return nil, fmt.Errorf("reaching the API: %w", err)

@@ -33,7 +33,7 @@ const (
 // NewFast makes the door. The log is told of connections that break.
 func NewFast(g *Gate, log *slog.Logger) *Fast {
 	f := &Fast{Gate: g, names: newKnown(g.Read)}
-	f.jobs.New = func() any { return &fastJob{header: make(http.Header, len(f.names))} }
+	f.jobs.New = func() any { return &fastJob{kept: kept{header: make(http.Header, len(f.names))}} }
 	f.server = fasthttp.Server{
 		Handler:            f.serve,
 		ErrorHandler:       malformed,
@@ -66,8 +66,7 @@ func (f *Fast) Close() error { return nil }
 // A fastJob is a job whose headers are read into a map that is used again.
 type fastJob struct {
 	job
-	header http.Header
-	values [maxKnown]string
+	kept
 }
 
 func (f *Fast) serve(ctx *fasthttp.RequestCtx) {
@@ -75,12 +74,12 @@ func (f *Fast) serve(ctx *fasthttp.RequestCtx) {
 	j.door, j.q.At = "auth", time.Now()
 	defer f.done(ctx, j)
 
-	if !f.names.read(ctx.Request.Header.RawHeaders(), j) {
+	if !f.names.read(ctx.Request.Header.RawHeaders(), &j.kept) {
 		malformed(ctx, nil)
 		return
 	}
 	j.method, j.target = usual(ctx.Request.Header.Method()), usual(ctx.Request.Header.RequestURI())
-	j.job.header = j.header
+	j.job.header = j.kept.header
 	j.peer, j.trusted = f.peer(ctx.RemoteAddr())
 	f.judge(context.Background(), &j.job, f.question)
 	j.wrote = true
@@ -130,8 +129,7 @@ func (f *Fast) done(ctx *fasthttp.RequestCtx, j *fastJob) {
 		return
 	}
 	j.job = job{}
-	clear(j.header)
-	clear(j.values[:])
+	j.forget()
 	f.jobs.Put(j)
 }
 

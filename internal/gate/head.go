@@ -2,6 +2,7 @@ package gate
 
 import (
 	"bytes"
+	"net/http"
 	"net/textproto"
 	"strings"
 
@@ -31,10 +32,21 @@ func newKnown(read *credential.Reader) known {
 	return k
 }
 
+// kept are the known headers of one request. Their room is used again.
+type kept struct {
+	header http.Header
+	values [maxKnown]string
+}
+
+func (k *kept) forget() {
+	clear(k.header)
+	clear(k.values[:])
+}
+
 // read takes the known headers out of the lines of a request. It refuses what two readers could read
 // differently: a line that does not end with CR LF or goes on in the next one, a space before the
 // colon, a control character, and every body.
-func (k known) read(lines []byte, j *fastJob) bool {
+func (k known) read(lines []byte, into *kept) bool {
 	var small [64]byte
 	for len(lines) > 0 {
 		end := bytes.IndexByte(lines, '\n')
@@ -67,23 +79,23 @@ func (k known) read(lines []byte, j *fastJob) bool {
 		if !ok {
 			continue
 		}
-		j.keep(h, string(value))
+		into.keep(h, string(value))
 	}
 	return true
 }
 
-// keep puts a value into the job's headers. The first of a name needs no list of its own.
-func (j *fastJob) keep(h knownHeader, value string) {
-	if list, twice := j.header[h.name]; twice {
-		j.header[h.name] = append(list, value)
+// keep puts a value among the headers. The first of a name needs no list of its own.
+func (k *kept) keep(h knownHeader, value string) {
+	if list, twice := k.header[h.name]; twice {
+		k.header[h.name] = append(list, value)
 		return
 	}
-	if h.at >= len(j.values) {
-		j.header[h.name] = []string{value}
+	if h.at >= len(k.values) {
+		k.header[h.name] = []string{value}
 		return
 	}
-	j.values[h.at] = value
-	j.header[h.name] = j.values[h.at : h.at+1 : h.at+1]
+	k.values[h.at] = value
+	k.header[h.name] = k.values[h.at : h.at+1 : h.at+1]
 }
 
 // lower gives a name in small letters, where it is a token of HTTP.

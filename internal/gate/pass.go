@@ -95,21 +95,31 @@ func folded(name string) string {
 	return http.CanonicalHeaderKey(strings.NewReplacer("_", "-", ".", "-").Replace(name))
 }
 
-// begun looks at the API's answer before it is passed on. An answer to a token is for its caller alone:
-// no cache on the way may keep it for others. What only we may say is said by us.
+// begun looks at the API's answer before it is passed on.
 func (p *Proxy) begun(r *http.Response) error {
+	if r.StatusCode < 100 {
+		return errNoStatus
+	}
 	j := of(r.Request)
 	p.open.begun(&j.stream, r)
-	h := r.Header
+	forItsCaller(r.Header, &j.job)
+	j.lastOn(r.Header)
+	return nil
+}
+
+// forItsCaller makes an API's answer one for its caller alone: no cache on the way may keep it for others.
+// What only we may say is said by us.
+func forItsCaller(h http.Header, j *job) {
 	for name := range h {
 		if strings.HasPrefix(folded(name), ours) {
 			delete(h, name)
 		}
 	}
 	h["X-Ostiary-Revision"] = []string{strconv.FormatUint(j.e.Revision, 10)}
+	if old := j.identity[behind]; old != "" {
+		h["X-Ostiary-Behind"] = []string{old}
+	}
 	h["Cache-Control"] = []string{forOneCaller(h["Cache-Control"])}
-	j.lastOn(h)
-	return nil
 }
 
 // lastOn makes an answer the last on its connection where the body of the request did not come whole:

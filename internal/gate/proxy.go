@@ -19,12 +19,14 @@ import (
 // as it was sent, with the identity in place of the credential.
 type Proxy struct {
 	*Gate
-	set    ProxySettings
-	pass   *httputil.ReverseProxy
-	pool   *direct
-	server *http.Server
-	jobs   sync.Pool
-	open   streams
+	set     ProxySettings
+	api     *direct
+	pass    *httputil.ReverseProxy
+	server  *http.Server
+	jobs    sync.Pool
+	buffers *buffers
+	open    streams
+	lean    lean
 
 	watch   sync.Once
 	watched context.Context // ends with the proxy
@@ -44,19 +46,19 @@ type ProxySettings struct {
 // NewProxy makes the proxy.
 func NewProxy(g *Gate, s ProxySettings) *Proxy {
 	p := &Proxy{Gate: g, set: s, jobs: sync.Pool{New: func() any { return new(passing) }}}
+	p.api, p.buffers = newTransport(s.Upstream, s.Wait), newBuffers()
 	p.open.decide, p.open.turned = s.Still, p.turned
 	p.watched, p.unwatch = context.WithCancel(context.Background())
-	p.pool = newTransport(s.Upstream, s.Wait)
 	quiet := slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug)
 	p.pass = &httputil.ReverseProxy{
-		Rewrite: p.rewrite, Transport: p.pool, FlushInterval: -1,
-		ModifyResponse: p.begun, ErrorHandler: p.failed, ErrorLog: quiet, BufferPool: newBuffers(),
+		Rewrite: p.rewrite, Transport: p.api, FlushInterval: -1,
+		ModifyResponse: p.begun, ErrorHandler: p.failed, ErrorLog: quiet, BufferPool: p.buffers,
 	}
 	p.server = &http.Server{
 		Handler: p, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 3 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: quiet, DisableGeneralOptionsHandler: true,
 	}
-	p.server.RegisterOnShutdown(p.open.endStreams)
+	p.lean.set(p)
 	return p
 }
 
@@ -77,28 +79,35 @@ func newTransport(api *url.URL, wait time.Duration) *direct {
 	return &direct{address: net.JoinHostPort(api.Hostname(), port), dialer: dialer, wait: wait, rest: rest}
 }
 
-// Serve answers at a listener until Shutdown.
+// Serve answers at a listener until Shutdown. Plain requests are answered in a loop of ours, and every
+// connection that brings anything else goes on to net/http.
 func (p *Proxy) Serve(l net.Listener) error {
-	p.watch.Do(func() { go p.open.watch(p.watched, p.pool.prune) })
-	return p.server.Serve(l)
+	p.watch.Do(func() { go p.open.watch(p.watched, p.api.prune) })
+	return p.server.Serve(p.lean.begin(l))
 }
 
 // Shutdown stops taking requests, ends streams, and waits for the requests that have begun.
 func (p *Proxy) Shutdown(ctx context.Context) error {
 	defer p.close()
-	return p.server.Shutdown(ctx)
+	p.lean.stop()
+	p.open.endStreams()
+	p.server.SetKeepAlivesEnabled(false) // its idle connections end, and it still gets some from the loop
+	return errors.Join(p.lean.wait(ctx), p.server.Shutdown(ctx))
 }
 
 // Close breaks off whatever is there.
 func (p *Proxy) Close() error {
 	defer p.close()
+	p.lean.stop()
 	p.open.endAll()
-	return p.server.Close()
+	err := p.server.Close()
+	p.lean.closeAll()
+	return err
 }
 
 func (p *Proxy) close() {
 	p.unwatch()
-	p.pool.close()
+	p.api.close()
 }
 
 // passing is a job with what is needed while its request is passed on.
@@ -200,6 +209,13 @@ func (p *Proxy) failed(w http.ResponseWriter, r *http.Request, err error) {
 	if r.Context().Err() != nil || errors.Is(err, errCaller) {
 		panic(http.ErrAbortHandler)
 	}
+	p.blame(j, err)
+	j.lastOn(w.Header())
+	p.Answers.Write(w, j.e.Answer, j.tag)
+}
+
+// blame makes the answer for an API that does not give one, and tells the log.
+func (p *Proxy) blame(j *passing, err error) {
 	reason := ostiary.NoUpstream
 	var late net.Error
 	if errors.As(err, &late) && late.Timeout() {
@@ -208,8 +224,6 @@ func (p *Proxy) failed(w http.ResponseWriter, r *http.Request, err error) {
 	j.e.Answer = p.Answers.Route(reason, "")
 	j.e.Err = errors.New(p.Read.Conceal(err.Error(), j.q.Token))
 	p.record(&j.job, "")
-	j.lastOn(w.Header())
-	p.Answers.Write(w, j.e.Answer, j.tag)
 }
 
 // done ends a request: a panic on its way becomes 503 where nothing was answered.

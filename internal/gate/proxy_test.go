@@ -76,12 +76,17 @@ func openProxy(t testing.TB, handle http.HandlerFunc, rules ...ostiary.Rule) *fr
 
 func frontOf(t testing.TB, upstream string, rules ...ostiary.Rule) *front {
 	t.Helper()
+	return frontTrusting(t, upstream, "loopback", rules...)
+}
+
+func frontTrusting(t testing.TB, upstream, trusted string, rules ...ostiary.Rule) *front {
+	t.Helper()
 	f := &front{site: &site{authority: newAuthority(), log: &requestLog{}}}
 	at, err := url.Parse(upstream)
 	if err != nil {
 		t.Fatal(err)
 	}
-	proxy := gate.NewProxy(newGate(t, f.authority, f.log, "loopback", rules), gate.ProxySettings{
+	proxy := gate.NewProxy(newGate(t, f.authority, f.log, trusted, rules), gate.ProxySettings{
 		Upstream: at, Wait: 500 * time.Millisecond, Idle: 500 * time.Millisecond, Log: quiet(),
 		Still: func(q *ostiary.Question) ostiary.Decision { return f.Check(context.Background(), q) },
 	})

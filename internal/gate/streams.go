@@ -21,9 +21,13 @@ type stream struct {
 	end     context.CancelCauseFunc
 	endless bool // it ends only when somebody ends it
 	past    bool // it was ended
+	looked  looker
 	next    *stream
 	before  *stream
 }
+
+// A looker is told of each look at its open request.
+type looker interface{ look(now time.Time) }
 
 // streams are the requests that were let through and go on.
 type streams struct {
@@ -33,6 +37,7 @@ type streams struct {
 	mu       sync.Mutex
 	first    *stream
 	stopping bool
+	closed   bool // whatever begins ends
 }
 
 var (
@@ -48,6 +53,9 @@ func (o *streams) begin(s *stream, q ostiary.Question, end context.CancelCauseFu
 		s.next.before = s
 	}
 	o.first = s
+	if o.closed {
+		end(errShutdown)
+	}
 }
 
 func (o *streams) done(s *stream) {
@@ -98,6 +106,9 @@ func (o *streams) endTurned(now time.Time) (turns []turn) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for s := o.first; s != nil; s = s.next {
+		if s.looked != nil {
+			s.looked.look(now)
+		}
 		s.q.At = now
 		if d := o.again(&s.q); !d.OK() && !s.past {
 			s.past = true
@@ -131,7 +142,13 @@ func (o *streams) endStreams() {
 	o.endThose(func(s *stream) bool { return s.endless })
 }
 
-func (o *streams) endAll() { o.endThose(func(*stream) bool { return true }) }
+// endAll ends whatever there is, also what begins from now on.
+func (o *streams) endAll() {
+	o.mu.Lock()
+	o.closed = true
+	o.mu.Unlock()
+	o.endThose(func(*stream) bool { return true })
+}
 
 func (o *streams) endThose(which func(s *stream) bool) {
 	o.mu.Lock()

@@ -17,6 +17,7 @@ import (
 type dispatcher struct {
 	gate, api http.Handler
 	keys      http.Handler // nil: none
+	feed      http.Handler // nil: none
 	pages     Pages
 	alive     http.HandlerFunc
 	ready     http.HandlerFunc
@@ -41,6 +42,8 @@ func (d *dispatcher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d.ready(w, r)
 	case path == "/.well-known/jwks.json" && d.keys != nil:
 		d.keys.ServeHTTP(w, r)
+	case path == "/feed" && d.feed != nil:
+		d.feed.ServeHTTP(w, r)
 	default:
 		if d.pages != nil && d.pages.Owns(r) {
 			d.pages.ServeHTTP(w, r)

@@ -19,6 +19,7 @@ type Options struct {
 	Gate     http.Handler // /auth and all below it
 	Pages    Pages        // the requests that it owns; nil: none
 	Keys     http.Handler // /.well-known/jwks.json; nil: there are none
+	Feed     Feed         // /feed, for programs that follow the log; nil: there is none
 	API      http.Handler // whatever else comes to the main listener
 	Fast     Door         // at the address for questions alone; nil where there is none
 	Proxy    Door         // the same for the reverse proxy
@@ -35,6 +36,12 @@ type Pages interface {
 	http.Handler
 	Owns(r *http.Request) bool
 	Close() // ends the answers that stay open; nothing new is begun
+}
+
+// A Feed is streams that stay open.
+type Feed interface {
+	http.Handler
+	Close() // ends them
 }
 
 // A Door answers at a listener of its own, until it is shut down.
@@ -67,6 +74,10 @@ func New(l *Listeners, o Options) (*Server, error) {
 		alive: alive, ready: ready(o.State, false), log: o.Log,
 	}
 	s.main = s.server(d)
+	if o.Feed != nil {
+		d.feed = o.Feed
+		s.main.RegisterOnShutdown(o.Feed.Close)
+	}
 	if o.Pages != nil {
 		s.main.RegisterOnShutdown(o.Pages.Close)
 	}

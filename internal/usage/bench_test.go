@@ -68,20 +68,82 @@ func BenchmarkCount(b *testing.B) {
 	}
 }
 
-// BenchmarkFlush writes 100,000 pairs without pauses.
+// BenchmarkFlush writes 5,000 pairs without pauses.
 func BenchmarkFlush(b *testing.B) {
-	const pairs = 100_000
-	u := open(b, filepath.Join(b.TempDir(), "use.db"), usage.Options{Every: time.Hour})
-	var spent time.Duration
-	for b.Loop() {
-		use(u, pairs)
-		before := cpu()
-		if err := u.Flush(context.Background()); err != nil {
-			b.Fatal(err)
-		}
-		spent += cpu() - before
+	const pairs = 5000
+	for _, p := range places {
+		b.Run(p.name, func(b *testing.B) {
+			u := p.new(b)(b, usage.Options{Every: time.Hour})
+			var spent time.Duration
+			for b.Loop() {
+				use(u, pairs)
+				before := cpu()
+				if err := u.Flush(context.Background()); err != nil {
+					b.Fatal(err)
+				}
+				spent += cpu() - before
+			}
+			b.ReportMetric(float64(spent.Microseconds())/float64(b.N)/pairs, "cpu-µs/pair")
+		})
 	}
-	b.ReportMetric(float64(spent.Microseconds())/float64(b.N)/pairs, "cpu-µs/pair")
+}
+
+// BenchmarkPage reads what pages show of tokens with 5 applications each, used in every other hour of the
+// week: by a node that has not shown them before, and by one that has.
+func BenchmarkPage(b *testing.B) {
+	const tokens, apps = 1000, 5
+	for _, p := range places {
+		b.Run(p.name, func(b *testing.B) {
+			open := p.new(b)
+			u := open(b, usage.Options{Every: time.Hour})
+			now := time.Now()
+			for hour := 0; hour < 168; hour += 2 {
+				for i := range tokens * apps {
+					k := ostiary.UseKey{Account: 1, Token: ostiary.ID(1 + i/apps), App: ostiary.ID(1 + i)}
+					u.Count(k, now.Add(-time.Duration(hour)*time.Hour), ostiary.OK, client, "curl", "GET", path, agent)
+				}
+				if err := u.Flush(context.Background()); err != nil {
+					b.Fatal(err)
+				}
+			}
+			for _, n := range []int{1, 75, tokens} {
+				ids := make([]ostiary.ID, n)
+				for i := range ids {
+					ids[i] = ostiary.ID(1 + i)
+				}
+				hours := func(u *usage.Usage) {
+					if got, err := u.HoursOf(context.Background(), ids, now); err != nil || len(got) != n {
+						b.Fatal(len(got), err)
+					}
+				}
+				b.Run(fmt.Sprintf("hours/tokens=%d/first", n), func(b *testing.B) {
+					for b.Loop() {
+						b.StopTimer()
+						fresh := open(b, usage.Options{Every: time.Hour})
+						fresh.Token(context.Background(), 1)
+						b.StartTimer()
+						hours(fresh)
+						b.StopTimer()
+						fresh.Close()
+						b.StartTimer()
+					}
+				})
+				b.Run(fmt.Sprintf("hours/tokens=%d/again", n), func(b *testing.B) {
+					hours(u)
+					for b.Loop() {
+						hours(u)
+					}
+				})
+				b.Run(fmt.Sprintf("uses/tokens=%d", n), func(b *testing.B) {
+					for b.Loop() {
+						if _, got, err := u.TokensUse(context.Background(), ids); err != nil || len(got) != n*apps {
+							b.Fatal(len(got), err)
+						}
+					}
+				})
+			}
+		})
+	}
 }
 
 func use(u *usage.Usage, pairs int) {
@@ -137,14 +199,14 @@ func BenchmarkChangeDuringFlush(b *testing.B) {
 	}
 	b.Logf("during: %d, alone %d", len(during), len(alone))
 	for _, p := range []float64{0.5, 0.9, 0.99, 0.999} {
-		d, a := at(during, p), at(alone, p)
+		d, a := percentile(during, p), percentile(alone, p)
 		b.Logf("p%v: during %v, alone %v, ratio %.2f", 100*p, d, a, float64(d)/float64(a))
 	}
-	b.ReportMetric(float64(at(during, 0.99))/float64(at(alone, 0.99)), "p99-ratio")
+	b.ReportMetric(float64(percentile(during, 0.99))/float64(percentile(alone, 0.99)), "p99-ratio")
 	b.ReportMetric(flushed.Seconds()/float64(b.N), "s/flush")
 }
 
-func at(all []time.Duration, p float64) time.Duration {
+func percentile(all []time.Duration, p float64) time.Duration {
 	slices.Sort(all)
 	return all[int(p*float64(len(all)))]
 }

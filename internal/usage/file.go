@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
+	"sync"
 	"time"
 
 	"modernc.org/sqlite"
@@ -39,19 +40,30 @@ CREATE TABLE IF NOT EXISTS hours (
   app_id INTEGER NOT NULL,
   count INTEGER NOT NULL,
   PRIMARY KEY (hour, token_id, app_id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS use_writers (
+  writer TEXT NOT NULL PRIMARY KEY,
+  batch INTEGER NOT NULL,
+  late INTEGER NOT NULL,
+  at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;`
+
+// fileSize makes a transaction last about a millisecond. More rows in one statement gain nothing here.
+var fileSize = size{pairs: 25, rows: 1}
 
 // A file is use.db, on one connection. After an error it is opened anew by the next who uses it.
 type file struct {
-	path    string
-	log     *slog.Logger
-	pool    *sql.DB // nil while the file is not open
-	conn    *sql.Conn
-	checked bool
+	path string
+	log  *slog.Logger
 
-	putUse, putHour *sql.Stmt
-	usesBy          map[string]*sql.Stmt // by column
+	mu       sync.Mutex // held by the one who uses the connection
+	pool     *sql.DB    // nil while the file is not open
+	conn     *sql.Conn
+	checked  bool
+	prepared map[string]*sql.Stmt // the statements that are used all the time, by their text
 }
+
+func (f *file) String() string { return f.path }
 
 // open opens the file if it is not. One that holds something else than uses is moved aside.
 func (f *file) open(ctx context.Context) error {
@@ -93,7 +105,7 @@ func (f *file) tryOpen(ctx context.Context) (err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("opening %s: %w", f.path, err)
-			f.close()
+			f.shut()
 		}
 	}()
 	if f.conn, err = f.pool.Conn(ctx); err != nil {
@@ -105,15 +117,9 @@ func (f *file) tryOpen(ctx context.Context) (err error) {
 	if _, err = f.conn.ExecContext(ctx, schema); err != nil {
 		return err
 	}
-	if f.putUse, err = f.conn.PrepareContext(ctx, putUse); err != nil {
-		return err
-	}
-	if f.putHour, err = f.conn.PrepareContext(ctx, putHour); err != nil {
-		return err
-	}
-	f.usesBy = map[string]*sql.Stmt{}
-	for _, column := range []string{"token_id", "account_id"} {
-		if f.usesBy[column], err = f.conn.PrepareContext(ctx, usesWhere(column)); err != nil {
+	f.prepared = map[string]*sql.Stmt{}
+	for _, text := range often(fileSize.rows) {
+		if f.prepared[text], err = f.conn.PrepareContext(ctx, text); err != nil {
 			return err
 		}
 	}
@@ -148,27 +154,27 @@ func damaged(err error) bool {
 	return code == lib.SQLITE_CORRUPT || code == lib.SQLITE_NOTADB
 }
 
-// with runs fn on the open file.
-func (f *file) with(ctx context.Context, fn func() error) error {
+// read runs fn on the open file.
+func (f *file) read(ctx context.Context, fn func(conn) error) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if err := f.open(ctx); err != nil {
 		return err
 	}
-	err := fn()
+	err := fn(fileConn{f, ctx})
 	if err != nil && ctx.Err() == nil {
 		f.checked = f.checked && !damaged(err)
-		f.close()
+		f.shut()
 	}
 	return err
 }
 
-// transaction runs fn in one. Statements get no context of their own: the driver would start a
-// goroutine for each of them.
-func (f *file) transaction(ctx context.Context, fn func() error) error {
-	return f.with(ctx, func() error {
+func (f *file) write(ctx context.Context, fn func(conn) error) error {
+	return f.read(ctx, func(c conn) error {
 		if _, err := f.conn.ExecContext(context.Background(), `BEGIN IMMEDIATE`); err != nil {
 			return err
 		}
-		err := fn()
+		err := fn(c)
 		if err == nil {
 			_, err = f.conn.ExecContext(context.Background(), `COMMIT`)
 		}
@@ -179,12 +185,48 @@ func (f *file) transaction(ctx context.Context, fn func() error) error {
 	})
 }
 
-// close ends the connection too, with whatever is open on it.
+// A fileConn is the file's connection. Prepared statements get no context: the driver would start a
+// goroutine for each of them.
+type fileConn struct {
+	file *file
+	ctx  context.Context
+}
+
+func (c fileConn) exec(text string, args ...any) (int64, error) {
+	var result sql.Result
+	var err error
+	if s := c.file.prepared[text]; s != nil {
+		result, err = s.Exec(args...)
+	} else {
+		result, err = c.file.conn.ExecContext(c.ctx, text, args...)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+func (c fileConn) each(text string, scan func(*sql.Rows) error, args ...any) error {
+	if s := c.file.prepared[text]; s != nil {
+		rows, err := s.Query(args...)
+		return all(rows, err, scan)
+	}
+	rows, err := c.file.conn.QueryContext(c.ctx, text, args...)
+	return all(rows, err, scan)
+}
+
 func (f *file) close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.shut()
+}
+
+// shut ends the connection too, with whatever is open on it.
+func (f *file) shut() error {
 	if f.pool == nil {
 		return nil
 	}
-	for _, s := range []*sql.Stmt{f.putUse, f.putHour, f.usesBy["token_id"], f.usesBy["account_id"]} {
+	for _, s := range f.prepared {
 		if s != nil {
 			s.Close()
 		}
@@ -193,6 +235,6 @@ func (f *file) close() error {
 		f.conn.Close()
 	}
 	err := f.pool.Close()
-	f.pool, f.conn, f.putUse, f.putHour, f.usesBy = nil, nil, nil, nil, nil
+	f.pool, f.conn, f.prepared = nil, nil, nil
 	return err
 }

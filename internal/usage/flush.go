@@ -3,13 +3,10 @@ package usage
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"time"
 )
-
-// batch is how many pairs one transaction writes: each is a row of use and a row of its hour. Whoever
-// asks for use waits for one transaction at most, so it is short: about a millisecond.
-const batch = 25
 
 // run flushes until ctx ends.
 func (u *Usage) run(ctx context.Context) {
@@ -35,8 +32,8 @@ func (u *Usage) run(ctx context.Context) {
 			u.opt.Log.Info("uses are written again")
 		}
 		failed = err != nil
-		if failed {
-			u.pause(ctx, u.opt.Every)
+		if failed { // also where memory is full, which asks for a flush at once
+			wait(ctx, u.opt.Every)
 		}
 	}
 }
@@ -46,13 +43,17 @@ func (u *Usage) Flush(ctx context.Context) error {
 	return u.flush(ctx, func(context.Context, time.Duration) {})
 }
 
-// pause gives changes on the same disk their turn after a transaction that took this long.
+// pause gives changes on the same disk or server their turn after a transaction that took this long.
 func (u *Usage) pause(ctx context.Context, took time.Duration) {
-	wait := time.NewTimer(max(took*time.Duration(u.opt.Pace), 2*time.Millisecond))
-	defer wait.Stop()
+	wait(ctx, max(took*time.Duration(u.opt.Pace), 2*time.Millisecond))
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	over := time.NewTimer(d)
+	defer over.Stop()
 	select {
 	case <-ctx.Done():
-	case <-wait.C:
+	case <-over.C:
 	}
 }
 
@@ -60,11 +61,11 @@ func (u *Usage) flush(ctx context.Context, pause func(context.Context, time.Dura
 	u.writing.Lock() // what is on its way to the file has no count for the moment, and must stay
 	todo := u.memory.counted()
 	u.writing.Unlock()
-	// In the order of the file, so that a transaction touches few of its pages.
+	// In the order of the table, so that a transaction touches few of its pages.
 	slices.SortFunc(todo, func(a, b slot) int {
 		return cmp.Or(cmp.Compare(a.token, b.token), cmp.Compare(a.app, b.app), cmp.Compare(a.hour, b.hour))
 	})
-	for part := range slices.Chunk(todo, batch) {
+	for part := range slices.Chunk(todo, u.size.pairs) {
 		began := time.Now()
 		if err := u.write(ctx, part); err != nil {
 			return err
@@ -84,15 +85,23 @@ func (u *Usage) flush(ctx context.Context, pause func(context.Context, time.Dura
 	}
 }
 
-// write moves pairs from memory to the file. After an error they are in memory again.
+// write moves pairs from memory to what is written. After an error they are in memory again.
 func (u *Usage) write(ctx context.Context, part []slot) error {
 	u.writing.Lock()
 	defer u.writing.Unlock()
+	if err := u.settle(ctx); err != nil {
+		return err
+	}
 	rows := u.memory.take(part)
-	u.weeks.wrote(rows)
-	err := u.file.write(ctx, rows)
+	if len(rows) == 0 {
+		return nil
+	}
+	err := u.commit(ctx, u.late(rows), func(c conn) error { return put(c, rows, u.size.rows) })
 	if err != nil {
 		u.memory.putBack(rows)
+	}
+	if errors.Is(err, errInDoubt) {
+		u.writer.doubt = rows
 	}
 	return err
 }
@@ -100,5 +109,11 @@ func (u *Usage) write(ctx context.Context, part []slot) error {
 func (u *Usage) prune(ctx context.Context, before int64) (more bool, err error) {
 	u.writing.Lock()
 	defer u.writing.Unlock()
-	return u.file.prune(ctx, before)
+	err = u.record.write(ctx, func(c conn) error {
+		if more, err = prune(c, before); err != nil || more {
+			return err
+		}
+		return pruneWriters(c, u.opt.Now())
+	})
+	return more, err
 }

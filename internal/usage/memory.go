@@ -137,6 +137,19 @@ func (m *memory) putBack(rows []row) {
 	}
 }
 
+// takeAway undoes putBack.
+func (m *memory) takeAway(rows []row) {
+	for _, r := range rows {
+		s := m.shard(r.token)
+		s.mu.Lock()
+		if p := s.find(r.slot); p != nil {
+			p.requests -= uint32(r.use.Count)
+			p.refused -= uint32(r.use.Refused)
+		}
+		s.mu.Unlock()
+	}
+}
+
 // mix spreads numbers that follow each other.
 func mix(n uint64) uint64 {
 	hi, lo := bits.Mul64(n^0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93)

@@ -3,6 +3,7 @@ package usage
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,8 +15,7 @@ import (
 func (u *Usage) TokensUse(ctx context.Context, tokens []ostiary.ID) (
 	map[ostiary.ID]ostiary.Use, map[ostiary.UseKey]ostiary.Use, error,
 ) {
-	u.writing.Lock()
-	defer u.writing.Unlock()
+	defer u.reading(ctx)()
 	total, apps := map[ostiary.ID]ostiary.Use{}, map[ostiary.UseKey]ostiary.Use{}
 	add := func(k ostiary.UseKey, use ostiary.Use) {
 		total[k.Token] = join(total[k.Token], use)
@@ -24,13 +24,12 @@ func (u *Usage) TokensUse(ctx context.Context, tokens []ostiary.ID) (
 	for _, token := range distinct(tokens) {
 		u.memory.ofToken(token, add)
 	}
-	return total, apps, u.file.usesOf(ctx, tokens, add)
+	return total, apps, u.read(ctx, func(c conn) error { return usesOf(c, tokens, add) })
 }
 
 // LastOf is when applications were last used, by application; those that never were are not in it.
 func (u *Usage) LastOf(ctx context.Context, keys []ostiary.UseKey) (map[ostiary.ID]time.Time, error) {
-	u.writing.Lock()
-	defer u.writing.Unlock()
+	defer u.reading(ctx)()
 	wanted := make(map[ostiary.ID]bool, len(keys))
 	var tokens []ostiary.ID
 	for _, k := range keys {
@@ -47,13 +46,12 @@ func (u *Usage) LastOf(ctx context.Context, keys []ostiary.UseKey) (map[ostiary.
 	for _, token := range tokens {
 		u.memory.ofToken(token, func(k ostiary.UseKey, use ostiary.Use) { add(k.App, use.Last) })
 	}
-	return last, u.file.lastOf(ctx, keys, add)
+	return last, u.read(ctx, func(c conn) error { return lastOf(c, keys, add) })
 }
 
 // LastByToken is when each token of an account was last used.
 func (u *Usage) LastByToken(ctx context.Context, account ostiary.ID) (map[ostiary.ID]time.Time, error) {
-	u.writing.Lock()
-	defer u.writing.Unlock()
+	defer u.reading(ctx)()
 	last := map[ostiary.ID]time.Time{}
 	add := func(token ostiary.ID, at time.Time) {
 		if at.After(last[token]) {
@@ -61,7 +59,7 @@ func (u *Usage) LastByToken(ctx context.Context, account ostiary.ID) (map[ostiar
 		}
 	}
 	u.memory.ofAccount(account, func(k ostiary.UseKey, use ostiary.Use) { add(k.Token, use.Last) })
-	return last, u.file.lastByToken(ctx, account, add)
+	return last, u.read(ctx, func(c conn) error { return lastByToken(c, account, add) })
 }
 
 func distinct(ids []ostiary.ID) []ostiary.ID {
@@ -79,38 +77,40 @@ func distinct(ids []ostiary.ID) []ostiary.ID {
 // atOnce is how many rows one statement names.
 const atOnce = 500
 
-func (f *file) usesOf(ctx context.Context, tokens []ostiary.ID, add func(ostiary.UseKey, ostiary.Use)) error {
-	return chunks(tokens, func(part []ostiary.ID) error {
-		return f.each(ctx, scanUse(add), func() (*sql.Rows, error) {
-			return f.conn.QueryContext(ctx, usesColumns+`
-WHERE token_id IN (`+ids(part)+`)`)
-		})
-	})
+func usesOf(c conn, tokens []ostiary.ID, add func(ostiary.UseKey, ostiary.Use)) error {
+	for part := range slices.Chunk(tokens, atOnce) {
+		err := c.each(usesColumns+`
+WHERE token_id IN (`+ids(part)+`)`, scanUse(add))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func (f *file) lastOf(ctx context.Context, keys []ostiary.UseKey, add func(ostiary.ID, time.Time)) error {
-	return chunks(keys, func(part []ostiary.UseKey) error {
+func lastOf(c conn, keys []ostiary.UseKey, add func(ostiary.ID, time.Time)) error {
+	for part := range slices.Chunk(keys, atOnce) {
 		pairs := make([]string, len(part))
 		for i, k := range part {
 			pairs[i] = "(" + k.Token.String() + "," + k.App.String() + ")"
 		}
-		return f.each(ctx, scanLast(add), func() (*sql.Rows, error) {
-			return f.conn.QueryContext(ctx, `
+		err := c.each(`
 SELECT app_id, last
 FROM uses
-WHERE (token_id, app_id) IN (VALUES `+strings.Join(pairs, ",")+`)`)
-		})
-	})
+WHERE (token_id, app_id) IN (VALUES `+strings.Join(pairs, ",")+`)`, scanLast(add))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func (f *file) lastByToken(ctx context.Context, account ostiary.ID, add func(ostiary.ID, time.Time)) error {
-	return f.each(ctx, scanLast(add), func() (*sql.Rows, error) {
-		return f.conn.QueryContext(ctx, `
+func lastByToken(c conn, account ostiary.ID, add func(ostiary.ID, time.Time)) error {
+	return c.each(`
 SELECT token_id, max(last)
 FROM uses
 WHERE account_id = $1
-GROUP BY token_id`, int64(account))
-	})
+GROUP BY token_id`, scanLast(add), int64(account))
 }
 
 func scanLast(add func(ostiary.ID, time.Time)) func(*sql.Rows) error {
@@ -118,21 +118,11 @@ func scanLast(add func(ostiary.ID, time.Time)) func(*sql.Rows) error {
 		var id ostiary.ID
 		var last int64
 		err := rows.Scan(&id, &last)
-		add(id, time.UnixMilli(last).UTC())
+		if err == nil {
+			add(id, time.UnixMilli(last).UTC())
+		}
 		return err
 	}
-}
-
-// chunks runs fn on parts of a list, none of them empty.
-func chunks[T any](all []T, fn func([]T) error) error {
-	for len(all) > 0 {
-		n := min(len(all), atOnce)
-		if err := fn(all[:n]); err != nil {
-			return err
-		}
-		all = all[n:]
-	}
-	return nil
 }
 
 // ids are numbers for an IN.

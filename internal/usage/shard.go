@@ -168,17 +168,17 @@ func (p *pair) key() ostiary.UseKey {
 	return ostiary.UseKey{Account: p.account, Token: p.token, App: p.app}
 }
 
-// use is what the pair counted.
+// use is what the pair counted. Its words are text, whatever the request sent.
 func (p *pair) use() ostiary.Use {
 	text := string(p.text)
 	next := func(n uint8) (s string) {
 		s, text = text[:n], text[n:]
-		return s
+		return harmless(s)
 	}
 	return ostiary.Use{
 		First: time.UnixMilli(p.first).UTC(), Last: time.UnixMilli(p.last).UTC(),
 		Count: uint64(p.requests), Refused: uint64(p.refused), Reason: p.reason, From: p.from,
-		Method: next(p.methodLen), Path: next(p.pathLen), Agent: next(p.agentLen), AppName: text,
+		Method: next(p.methodLen), Path: next(p.pathLen), Agent: next(p.agentLen), AppName: harmless(text),
 	}
 }
 

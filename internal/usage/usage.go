@@ -20,6 +20,8 @@ type Options struct {
 	Pace  int              // a pause after each transaction is this many times as long as it: 6
 	Now   func() time.Time // for made-up records
 	Log   *slog.Logger
+
+	Patience time.Duration // with PostgreSQL: how long a page waits for a statement: 1 s
 }
 
 // A Usage counts requests by token, application and hour.
@@ -27,11 +29,13 @@ type Usage struct {
 	opt    Options
 	memory memory
 
-	// writing is held for one transaction at a time: what it took out of memory is then in the file.
-	// Who holds it sees every request exactly once, in memory or in the file.
-	writing sync.Mutex
-	file    *file // guarded by writing
-	weeks   weeks // guarded by writing
+	// writing is held for one transaction at a time: what it took out of memory is then written. Who holds
+	// it for reading sees every request exactly once, in memory or in what is written.
+	writing sync.RWMutex
+	writer  writer // guarded by writing
+	record  record
+	size    size
+	weeks   weeks
 
 	full    chan struct{} // memory has no more room: flush now
 	stop    context.CancelFunc
@@ -43,26 +47,52 @@ type Usage struct {
 // Open begins to count. A file that cannot be read is moved aside and begun anew. While there is no
 // file that can be written, the counts stay in memory.
 func Open(path string, opt Options) (*Usage, error) {
-	opt.Every = or(opt.Every, 5*time.Second)
-	opt.Limit = or(opt.Limit, 262_144)
-	opt.Pace = or(opt.Pace, 6)
-	if opt.Now == nil {
-		opt.Now = time.Now
-	}
-	if opt.Log == nil {
-		opt.Log = slog.New(slog.DiscardHandler)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	u := &Usage{
-		opt: opt, file: &file{path: path, log: opt.Log},
-		weeks: weeks{}, full: make(chan struct{}, 1), stop: stop, stopped: make(chan struct{}),
-	}
-	u.memory.limit = int64(opt.Limit)
-	if err := u.file.open(ctx); err != nil {
+	opt = opt.whole()
+	f := &file{path: path, log: opt.Log}
+	if err := f.open(context.Background()); err != nil {
 		opt.Log.Warn("uses are kept in memory until their file can be written", "path", path, "error", err)
 	}
+	return begin(f, fileSize, opt), nil
+}
+
+// OpenPostgres begins to count into tables of a PostgreSQL database, which are made if they are missing. All
+// nodes that name the same database see what each has counted. While the database is away, the counts stay in
+// memory. An error means that the URL cannot be read; none shows it.
+func OpenPostgres(ctx context.Context, url string, opt Options) (*Usage, error) {
+	opt = opt.whole()
+	p, err := newPostgres(url, opt.Patience)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.open(ctx); err != nil {
+		opt.Log.Warn("uses are kept in memory until the database can be written", "error", err)
+	}
+	return begin(p, postgresSize, opt), nil
+}
+
+func (o Options) whole() Options {
+	o.Every = or(o.Every, 5*time.Second)
+	o.Limit = or(o.Limit, 262_144)
+	o.Pace = or(o.Pace, 6)
+	o.Patience = or(o.Patience, time.Second)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+func begin(to record, size size, opt Options) *Usage {
+	ctx, stop := context.WithCancel(context.Background())
+	u := &Usage{
+		opt: opt, writer: newWriter(), record: to, size: size,
+		full: make(chan struct{}, 1), stop: stop, stopped: make(chan struct{}),
+	}
+	u.memory.limit = int64(opt.Limit)
 	go u.run(ctx)
-	return u, nil
+	return u
 }
 
 // Count counts one request. An App of zero stands for names that are not on record.
@@ -83,8 +113,7 @@ func (u *Usage) Dropped() uint64 { return u.memory.dropped() }
 
 // Token is all use of a token, and its use by application.
 func (u *Usage) Token(ctx context.Context, token ostiary.ID) (ostiary.Use, map[ostiary.ID]ostiary.Use, error) {
-	u.writing.Lock()
-	defer u.writing.Unlock()
+	defer u.reading(ctx)()
 	var total ostiary.Use
 	apps := map[ostiary.ID]ostiary.Use{}
 	add := func(k ostiary.UseKey, use ostiary.Use) {
@@ -92,22 +121,25 @@ func (u *Usage) Token(ctx context.Context, token ostiary.ID) (ostiary.Use, map[o
 		apps[k.App] = join(apps[k.App], use)
 	}
 	u.memory.ofToken(token, add)
-	return total, apps, u.file.uses(ctx, "token_id", token, add)
+	return total, apps, u.read(ctx, func(c conn) error {
+		return c.each(usesWhere("token_id"), scanUse(add), int64(token))
+	})
 }
 
 // Account is the use of all tokens of an account, by token, and by token and application.
 func (u *Usage) Account(ctx context.Context, account ostiary.ID) (
 	map[ostiary.ID]ostiary.Use, map[ostiary.UseKey]ostiary.Use, error,
 ) {
-	u.writing.Lock()
-	defer u.writing.Unlock()
+	defer u.reading(ctx)()
 	tokens, apps := map[ostiary.ID]ostiary.Use{}, map[ostiary.UseKey]ostiary.Use{}
 	add := func(k ostiary.UseKey, use ostiary.Use) {
 		tokens[k.Token] = join(tokens[k.Token], use)
 		apps[k] = join(apps[k], use)
 	}
 	u.memory.ofAccount(account, add)
-	return tokens, apps, u.file.uses(ctx, "account_id", account, add)
+	return tokens, apps, u.read(ctx, func(c conn) error {
+		return c.each(usesWhere("account_id"), scanUse(add), int64(account))
+	})
 }
 
 // Forget removes what is remembered about an application of a token.
@@ -115,21 +147,24 @@ func (u *Usage) Forget(ctx context.Context, k ostiary.UseKey) error {
 	u.writing.Lock()
 	defer u.writing.Unlock()
 	u.memory.forget(k)
-	delete(u.weeks, k.Token)
-	return u.file.forget(ctx, k, hourOf(u.opt.Now()))
+	u.writer.forget(k)
+	if err := u.settle(ctx); err != nil {
+		return err
+	}
+	return u.commit(ctx, true, func(c conn) error { return forget(c, k, hourOf(u.opt.Now())) })
 }
 
-// Close writes what is in memory, without pauses, and closes the file. Only the first call does.
+// Close writes what is in memory, without pauses, and closes what it is written to. Only the first call does.
 func (u *Usage) Close() error {
 	u.closing.Do(func() {
 		u.stop()
 		<-u.stopped
 		if err := u.Flush(context.Background()); err != nil {
-			u.closed = fmt.Errorf("what was counted last is not in %s: %w", u.file.path, err)
+			u.closed = fmt.Errorf("what was counted last is not in %s: %w", u.record, err)
 		}
 		u.writing.Lock()
 		defer u.writing.Unlock()
-		if err := u.file.close(); u.closed == nil {
+		if err := u.record.close(); u.closed == nil {
 			u.closed = err
 		}
 	})

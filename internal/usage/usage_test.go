@@ -35,34 +35,35 @@ func count(u *usage.Usage, k ostiary.UseKey, at time.Time, reason ostiary.Reason
 	u.Count(k, at, reason, client, "curl", "GET", path, agent)
 }
 
-// steps run a check on the same uses while they are in memory, while they are in the file, while
-// they are in both, and after a restart.
+// steps run a check on the same uses while they are in memory, once they are written, while they are both,
+// and after a restart; wherever they are written.
 func steps(t *testing.T, first, second func(*usage.Usage), check func(*testing.T, *usage.Usage)) {
 	for _, c := range []struct {
 		name            string
 		between, behind func(*testing.T, *usage.Usage)
 	}{
 		{"memory", nil, nil},
-		{"file", nil, flush},
+		{"written", nil, flush},
 		{"both", flush, nil},
 		{"two flushes", flush, flush},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			file := filepath.Join(t.TempDir(), "use.db")
-			u := open(t, file, never)
-			first(u)
-			if c.between != nil {
-				c.between(t, u)
-			}
-			second(u)
-			if c.behind != nil {
-				c.behind(t, u)
-			}
-			check(t, u)
-			if err := u.Close(); err != nil {
-				t.Fatal(err)
-			}
-			check(t, open(t, file, never))
+			everywhere(t, func(t *testing.T, open opener) {
+				u := open(t, never)
+				first(u)
+				if c.between != nil {
+					c.between(t, u)
+				}
+				second(u)
+				if c.behind != nil {
+					c.behind(t, u)
+				}
+				check(t, u)
+				if err := u.Close(); err != nil {
+					t.Fatal(err)
+				}
+				check(t, open(t, never))
+			})
 		})
 	}
 }
@@ -153,29 +154,31 @@ func TestHoursAreTheLastWeek(t *testing.T) {
 }
 
 func TestHoursOlderThanAWeekArePruned(t *testing.T) {
-	u := open(t, filepath.Join(t.TempDir(), "use.db"), never)
-	now := time.Now()
-	k := ostiary.UseKey{Account: 1, Token: 2, App: 3}
-	for hour := range 1200 { // more than two transactions remove
-		count(u, k, now.Add(-time.Duration(hour)*time.Hour), ostiary.OK)
-	}
-	flush(t, u)
-	var total uint64
-	for _, at := range []time.Time{now, now.Add(-169 * time.Hour), now.Add(-1000 * time.Hour)} {
-		hours, err := hoursOf(t, u, 2, at)
-		if err != nil {
-			t.Fatal(err)
+	everywhere(t, func(t *testing.T, open opener) {
+		u := open(t, never)
+		now := time.Now()
+		k := ostiary.UseKey{Account: 1, Token: 2, App: 3}
+		for hour := range 1200 { // more than two transactions remove
+			count(u, k, now.Add(-time.Duration(hour)*time.Hour), ostiary.OK)
 		}
-		for _, n := range hours {
-			total += n
+		flush(t, u)
+		var total uint64
+		for _, at := range []time.Time{now, now.Add(-169 * time.Hour), now.Add(-1000 * time.Hour)} {
+			hours, err := hoursOf(t, u, 2, at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, n := range hours {
+				total += n
+			}
 		}
-	}
-	if total != 168 && total != 169 { // an hour may end while the test runs
-		t.Errorf("%d requests by hour, want those of 168 hours", total)
-	}
-	if use, _, err := u.Token(t.Context(), 2); err != nil || use.Count != 1200 {
-		t.Errorf("%d requests in all, want 1200 (%v)", use.Count, err)
-	}
+		if total != 168 && total != 169 { // an hour may end while the test runs
+			t.Errorf("%d requests by hour, want those of 168 hours", total)
+		}
+		if use, _, err := u.Token(t.Context(), 2); err != nil || use.Count != 1200 {
+			t.Errorf("%d requests in all, want 1200 (%v)", use.Count, err)
+		}
+	})
 }
 
 func hoursOf(t *testing.T, u *usage.Usage, token ostiary.ID, now time.Time) ([168]uint64, error) {
@@ -243,30 +246,32 @@ func heap() int64 {
 }
 
 func TestMemoryIsBounded(t *testing.T) {
-	u := open(t, filepath.Join(t.TempDir(), "use.db"), usage.Options{Every: time.Hour, Limit: 1000, Pace: 1})
-	for i := range 100_000 {
-		count(u, key(i), noon, ostiary.OK)
-	}
-	if u.Dropped() == 0 {
-		t.Fatal("nothing was dropped")
-	}
-	// What did not fit is not counted, what fitted is, and the flusher makes room without being asked.
-	var counted uint64
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
-		counted = total(t, u, 100)
-		dropped := u.Dropped()
-		count(u, key(200_000), noon, ostiary.OK)
-		if u.Dropped() == dropped {
-			break
+	everywhere(t, func(t *testing.T, open opener) {
+		u := open(t, usage.Options{Every: time.Hour, Limit: 1000, Pace: 1})
+		for i := range 100_000 {
+			count(u, key(i), noon, ostiary.OK)
 		}
-		time.Sleep(time.Millisecond)
-	}
-	if counted < 1000 || counted == 100_000 {
-		t.Errorf("%d requests were counted", counted)
-	}
-	if use, _, _ := u.Token(t.Context(), key(200_000).Token); use.Count != 1 {
-		t.Error("there was never room again")
-	}
+		if u.Dropped() == 0 {
+			t.Fatal("nothing was dropped")
+		}
+		// What did not fit is not counted, what fitted is, and the flusher makes room without being asked.
+		var counted uint64
+		for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
+			counted = total(t, u, 100)
+			dropped := u.Dropped()
+			count(u, key(200_000), noon, ostiary.OK)
+			if u.Dropped() == dropped {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if counted < 1000 || counted == 100_000 {
+			t.Errorf("%d requests were counted", counted)
+		}
+		if use, _, _ := u.Token(t.Context(), key(200_000).Token); use.Count != 1 {
+			t.Error("there was never room again")
+		}
+	})
 }
 
 func total(t *testing.T, u *usage.Usage, accounts int) (n uint64) {
@@ -284,65 +289,68 @@ func total(t *testing.T, u *usage.Usage, accounts int) (n uint64) {
 }
 
 func TestCountingAllocatesNothing(t *testing.T) {
-	u := open(t, filepath.Join(t.TempDir(), "use.db"), never)
-	one := func() {
-		for i := range 100 {
-			count(u, key(i), noon, ostiary.OK)
+	everywhere(t, func(t *testing.T, open opener) {
+		u := open(t, never)
+		one := func() {
+			for i := range 100 {
+				count(u, key(i), noon, ostiary.OK)
+			}
 		}
-	}
-	one()
-	flush(t, u)
-	if n := testing.AllocsPerRun(100, one); n != 0 {
-		t.Errorf("%v allocations for 100 requests", n)
-	}
+		one()
+		flush(t, u)
+		if n := testing.AllocsPerRun(100, one); n != 0 {
+			t.Errorf("%v allocations for 100 requests", n)
+		}
+	})
 }
 
 // Everything is counted exactly once, whoever flushes, reads or forgets others meanwhile, and a
 // reader never sees fewer requests than before.
 func TestEveryRequestIsCountedOnce(t *testing.T) {
 	t.Parallel()
-	file := filepath.Join(t.TempDir(), "use.db")
-	u := open(t, file, usage.Options{Every: time.Millisecond, Pace: 1})
-	const each, tokens = 6000, 300
-	var counters, others sync.WaitGroup
-	var quit atomic.Bool
-	for seed := range uint64(3) {
-		counters.Go(func() {
-			r := rand.New(rand.NewPCG(seed, 1))
-			for i := range each {
-				at := noon.Add(time.Duration(r.IntN(5)) * time.Hour)
-				count(u, ostiary.UseKey{Account: 1, Token: ostiary.ID(1 + r.IntN(tokens)), App: ostiary.ID(i % 3)}, at, ostiary.OK)
+	everywhere(t, func(t *testing.T, open opener) {
+		u := open(t, usage.Options{Every: time.Millisecond, Pace: 1})
+		const each, tokens = 6000, 300
+		var counters, others sync.WaitGroup
+		var quit atomic.Bool
+		for seed := range uint64(3) {
+			counters.Go(func() {
+				r := rand.New(rand.NewPCG(seed, 1))
+				for i := range each {
+					at := noon.Add(time.Duration(r.IntN(5)) * time.Hour)
+					count(u, ostiary.UseKey{Account: 1, Token: ostiary.ID(1 + r.IntN(tokens)), App: ostiary.ID(i % 3)}, at, ostiary.OK)
+				}
+			})
+		}
+		others.Go(func() {
+			for !quit.Load() {
+				flush(t, u)
+				runtime.Gosched()
 			}
 		})
-	}
-	others.Go(func() {
-		for !quit.Load() {
-			flush(t, u)
-			runtime.Gosched()
+		others.Go(func() {
+			for last := uint64(0); !quit.Load(); {
+				now := total(t, u, 1)
+				if now < last || now > 3*each {
+					t.Errorf("%d requests after %d", now, last)
+				}
+				last = now
+				if err := u.Forget(t.Context(), ostiary.UseKey{Account: 1, Token: 1, App: 99}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		counters.Wait()
+		quit.Store(true)
+		others.Wait()
+		if err := u.Close(); err != nil {
+			t.Fatal(err)
+		}
+		again := open(t, never)
+		if got := total(t, again, 1); got != 3*each || u.Dropped() != 0 {
+			t.Errorf("%d requests, %d dropped; want %d", got, u.Dropped(), 3*each)
 		}
 	})
-	others.Go(func() {
-		for last := uint64(0); !quit.Load(); {
-			now := total(t, u, 1)
-			if now < last || now > 3*each {
-				t.Errorf("%d requests after %d", now, last)
-			}
-			last = now
-			if err := u.Forget(t.Context(), ostiary.UseKey{Account: 1, Token: 1, App: 99}); err != nil {
-				t.Error(err)
-			}
-		}
-	})
-	counters.Wait()
-	quit.Store(true)
-	others.Wait()
-	if err := u.Close(); err != nil {
-		t.Fatal(err)
-	}
-	again := open(t, file, never)
-	if got := total(t, again, 1); got != 3*each || u.Dropped() != 0 {
-		t.Errorf("%d requests, %d dropped; want %d", got, u.Dropped(), 3*each)
-	}
 }
 
 func TestTheFlusherWritesByItself(t *testing.T) {

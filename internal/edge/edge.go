@@ -1,0 +1,211 @@
+// Package edge is a node without records: it follows another node, decides from its own memory, and hands on
+// who turned up and who used what.
+package edge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"ostiary"
+	"ostiary/internal/authority"
+	"ostiary/internal/directory"
+	"ostiary/internal/feed"
+	"ostiary/internal/follow"
+)
+
+// Options say whom an edge follows, and how it decides.
+type Options struct {
+	Server     string // the URL of the node that it follows
+	Credential ostiary.SecretText
+	Node       ostiary.Node // its id, name, version, lease, and whether it serves stale
+	Data       string       // the folder of its local copy; empty: it keeps none
+	Settings   authority.Settings
+	HTTP       *http.Client // nil: one of its own
+	Log        *slog.Logger
+
+	// Wrap gives the memory that changes are applied to, around the directory; nil: the directory itself.
+	Wrap func(*directory.Directory) follow.Waiter
+}
+
+// An Edge decides.
+type Edge struct {
+	*authority.Authority
+	Directory *directory.Directory
+	Follower  *follow.Far
+
+	opt    Options
+	memory follow.Waiter
+	ring   *feed.Ring
+	client *feed.Client
+	uses   *uses
+	keeper *follow.Keeper
+
+	stop    context.CancelFunc
+	running sync.WaitGroup
+}
+
+// New makes an edge, from its local copy where there is one within its lease. It decides once it has heard
+// from the server. Start follows.
+func New(o Options) (*Edge, error) {
+	e := &Edge{opt: o, Directory: directory.New(), ring: new(feed.Ring)}
+	e.memory = e.Directory
+	if o.Wrap != nil {
+		e.memory = o.Wrap(e.Directory)
+	}
+	lease := o.Node.Lease
+	if o.Node.Stale {
+		lease = follow.Forever
+	}
+	e.Follower = follow.NewFar(e.memory, lease, o.Log)
+	e.client = feed.NewClient(feed.Settings{
+		Server: o.Server, Credential: o.Credential, Node: o.Node, HTTP: o.HTTP, Log: o.Log,
+	}, sink{e}, e.Follower)
+	e.uses = newUses(e.client)
+	e.Authority = authority.NewFar(e.Directory, e.Follower, e.uses, e.meet, o.Settings)
+	if o.Data != "" {
+		if err := e.begin(); err != nil {
+			return nil, err
+		}
+	}
+	return e, nil
+}
+
+// copyFile is where memory is kept.
+func (e *Edge) copyFile() string { return filepath.Join(e.opt.Data, "memory") }
+
+// begin begins from the local copy, if that is of use.
+func (e *Edge) begin() error {
+	var holds ostiary.Head
+	copied, about, err := directory.OpenCopy(e.copyFile())
+	if err == nil {
+		err = e.Follower.Resume(e.copyFile(), about.Head, about.Boot, about.Queried)
+		// A copy whose lease is over is a beginning all the same: only what has changed since must come.
+		copied.SetReady(true)
+		if err := e.become(copied); err != nil {
+			return err
+		}
+		holds = about.Head
+	}
+	switch {
+	case err == nil:
+		e.opt.Log.Info("decisions are made from the local copy", "revision", holds.Revision)
+	case !errors.Is(err, fs.ErrNotExist):
+		e.opt.Log.Warn("no decision is made before the server is heard", "error", err)
+	}
+	e.keeper = follow.NewKeeper(e.copyFile(), e.Directory, e.Follower.Follower, holds, e.opt.Log)
+	return nil
+}
+
+// become makes memory that of another directory.
+func (e *Edge) become(o *directory.Directory) error {
+	if err := e.Directory.Become(o); err != nil {
+		return err
+	}
+	e.ring.Begin(e.Directory.Head())
+	return nil
+}
+
+// Start follows the server until Close.
+func (e *Edge) Start() {
+	ctx, stop := context.WithCancel(context.Background())
+	e.stop = stop
+	e.running.Go(func() { e.client.Run(ctx) })
+	e.running.Go(func() { e.uses.run(ctx) })
+	if e.keeper != nil {
+		e.running.Go(func() { e.keeper.Run(ctx) })
+	}
+}
+
+// Ready returns once the edge can decide, or ctx ends.
+func (e *Edge) Ready(ctx context.Context) error {
+	for !e.MayDecide() {
+		select {
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), e.client.Err())
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	return nil
+}
+
+// MayDecide says whether decisions are made now.
+func (e *Edge) MayDecide() bool {
+	var f ostiary.Facts
+	e.Directory.Look(ostiary.Hash{}, "", &f)
+	f.Behind, f.Lease = e.Follower.Lease()
+	return f.MayDecide()
+}
+
+// Err is why the server is not followed; nil while it is.
+func (e *Edge) Err() error { return e.client.Err() }
+
+// Close ends following, and hands on what was counted last, as far as ctx lasts.
+func (e *Edge) Close(ctx context.Context) error {
+	err := e.Authority.Close(ctx)
+	if e.stop != nil {
+		e.uses.flush(ctx)
+		e.stop()
+		e.running.Wait()
+	}
+	return err
+}
+
+// Feed serves programs that follow this edge.
+func (e *Edge) Feed() *feed.Server {
+	return feed.NewServer(e.Directory, e.ring, feed.Options{
+		Name: e.opt.Node.Name, Lease: e.Follower.Lease, Vouch: e.client.Vouch, Said: e.client.Said,
+		Meet: e.client.Meet, Use: e.client.Use, Log: e.opt.Log,
+	})
+}
+
+// meet has the server put an application on record, and waits until memory has it.
+func (e *Edge) meet(ctx context.Context, c authority.Contact) error {
+	revision, err := e.client.Meet(ctx, feed.Contact{
+		Account: c.Account, Token: c.Token, Name: c.Name, From: c.From, Agent: c.Agent, Request: c.Request,
+		TooFast: c.TooFast,
+	})
+	if err != nil {
+		return &ostiary.Refusal{Reason: ostiary.Unavailable, Say: "The server cannot be reached.", Cause: err}
+	}
+	return e.memory.Wait(ctx, revision)
+}
+
+// A sink is memory as the feed fills it.
+type sink struct{ e *Edge }
+
+func (s sink) Head() ostiary.Head { return s.e.Directory.Head() }
+
+func (s sink) Apply(c ostiary.Change, emails map[ostiary.ID]string) error {
+	if err := s.e.memory.Apply(c, emails); err != nil {
+		return err
+	}
+	return s.e.ring.Add(c, emails)
+}
+
+// Fill takes a whole copy. It comes by way of a file, so that half of one is never believed.
+func (s sink) Fill(r io.Reader) error {
+	f, err := os.CreateTemp(s.e.opt.Data, "memory-*.part")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = io.Copy(f, r)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("receiving a copy: %w", err)
+	}
+	copied, _, err := directory.OpenCopy(f.Name())
+	if err != nil {
+		return err
+	}
+	copied.SetReady(true)
+	return s.e.become(copied)
+}
