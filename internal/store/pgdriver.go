@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"unicode/utf8"
 
@@ -26,11 +27,27 @@ func (e *lostError) Is(target error) bool { return target == ErrAway }
 type pgConnector struct{ driver.Connector }
 
 func (c pgConnector) Connect(ctx context.Context) (driver.Conn, error) {
-	made, err := c.Connector.Connect(ctx)
+	made, err := c.Connector.Connect(context.WithValue(ctx, connecting{}, true))
 	if err != nil {
 		return nil, &lostError{err}
 	}
 	return pgConn{made.(*stdlib.Conn)}, nil
+}
+
+// connecting marks the context in which a connection is opened.
+type connecting struct{}
+
+var errNotCancelled = errors.New("what was sent is not cancelled")
+
+// uncancelled has connections opened only to be used: pgx opens one more to cancel what it gives up. A commit
+// that waits for its copy on another server is made and not seen, and cancelling would end the waiting alone.
+func uncancelled(dial pgconn.DialFunc) pgconn.DialFunc {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		if ctx.Value(connecting{}) == nil {
+			return nil, errNotCancelled
+		}
+		return dial(ctx, network, address)
+	}
 }
 
 // A pgConn is pgx's connection. The statements that begin and end transactions are sent as they are, in

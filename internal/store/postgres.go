@@ -69,7 +69,9 @@ func openPostgres(ctx context.Context, at DSN, log *slog.Logger) (*postgres, err
 	}
 	e := &postgres{config: config, latest: make(chan uint64, 1)}
 	e.ctx, e.stop = context.WithCancel(context.Background())
-	e.writing = pool(config, map[string]time.Duration{
+	unbroken := config.Copy()
+	unbroken.DialFunc = uncancelled(config.DialFunc)
+	e.writing = pool(unbroken, map[string]time.Duration{
 		"lock_timeout": lockWithin, "statement_timeout": statementFor, "idle_in_transaction_session_timeout": frozenFor,
 	})
 	e.reading = pool(config, map[string]time.Duration{

@@ -135,6 +135,10 @@ func (db *DB) finish(w *writer, fn func(ostiary.Writer) error) (err error) {
 	if len(w.facts) > 0 || w.unsaid {
 		return errNoEntry
 	}
+	if !w.wrote && db.engine.shared() {
+		done = true
+		return db.found(w)
+	}
 	if !w.wrote {
 		return nil
 	}
@@ -153,6 +157,16 @@ func (db *DB) finish(w *writer, fn func(ostiary.Writer) error) (err error) {
 		}
 	}
 	return db.committed(w)
+}
+
+// found acknowledges what the transaction found as it was to be. A server that was started again shows also
+// what it alone has; a commit after it is acknowledged once another one has both.
+func (db *DB) found(w *writer) error {
+	err := w.conn.writeProbe()
+	if err != nil {
+		db.undo()
+	}
+	return readOnly(err)
 }
 
 // undo gives up the open transaction, and the connection where even that fails.
