@@ -132,7 +132,14 @@ func (l *later) Hints(ctx context.Context) <-chan uint64 {
 	return out
 }
 
-// PutNodes, Nodes and DropNode are those of the database's registry.
+// KeepNodes, PutNodes, Nodes and DropNode are those of the database's registry.
+func (l *later) KeepNodes(ctx context.Context, nodes ...ostiary.Node) error {
+	if db := l.db.Load(); db != nil {
+		return db.Registry().KeepNodes(ctx, nodes...)
+	}
+	return l.away()
+}
+
 func (l *later) PutNodes(ctx context.Context, nodes ...ostiary.Node) error {
 	if db := l.db.Load(); db != nil {
 		return db.Registry().PutNodes(ctx, nodes...)

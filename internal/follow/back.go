@@ -20,10 +20,10 @@ const keptChanges = 1000
 // denied or lowered stays so. Whatever the records take away besides is taken away too, so that nobody
 // is let in whom somebody has refused since. Nothing is given. The store makes no changes upon such records.
 func (f *Follower) back(ctx context.Context, head ostiary.Head) error {
-	err := fmt.Errorf("%w: it ends at %d, and memory holds %d; what was retired, denied or lowered stays so; "+
+	err := fmt.Errorf("%w, or went another way: it ends at %d, and memory holds %d; what was retired, denied or lowered stays so; "+
 		"restore the newer records, or restart with --accept-rollback to go on from these", ErrBack, head.Revision,
 		f.dir.Revision())
-	if f.met != nil && *f.met == head {
+	if f.hasMet(head) {
 		return err
 	}
 	f.logger.Error("changes that were acknowledged are lost", "log", head.Revision, "memory", f.dir.Revision(),
@@ -46,8 +46,23 @@ func (f *Follower) back(ctx context.Context, head ostiary.Head) error {
 	if narrowed != nil {
 		return errors.Join(err, narrowed)
 	}
-	f.met = &head
+	f.met.Store(&head)
 	return err
+}
+
+func (f *Follower) hasMet(head ostiary.Head) bool {
+	met := f.met.Load()
+	return met != nil && *met == head
+}
+
+// Applied is the revision of the log that memory decides by. Where memory was narrowed by a log that lacks
+// what it holds, that is the end of the log: a change that comes there is not in memory because memory holds
+// another one under its number.
+func (f *Follower) Applied() uint64 {
+	if met := f.met.Load(); met != nil {
+		return min(met.Revision, f.dir.Revision())
+	}
+	return f.dir.Revision()
 }
 
 // remember keeps what a change was about.

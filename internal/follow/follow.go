@@ -32,6 +32,7 @@ type Log interface {
 // A Directory is where they go.
 type Directory interface {
 	Revision() uint64
+	Head() ostiary.Head
 	// Load replaces everything by the records as they are now; it refuses older ones.
 	Load(ctx context.Context, log ostiary.Viewer) error
 	Apply(c ostiary.Change, emails map[ostiary.ID]string) error
@@ -49,7 +50,7 @@ type Follower struct {
 	turn   chan struct{} // holds one element while somebody applies changes
 	failed atomic.Pointer[error]
 
-	met *ostiary.Head // guarded by Look: the end of a log that lacks what memory holds, once memory was narrowed by it
+	met atomic.Pointer[ostiary.Head] // the end of a log that lacks what memory holds, once memory was narrowed by it
 
 	keeping sync.Mutex
 	kept    []kept // guarded by keeping: the last changes
@@ -132,15 +133,19 @@ func (f *Follower) Look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if head.Revision < at {
-		if err = f.back(ctx, head); f.met != nil && *f.met == head {
+	if head.Revision >= at {
+		err = f.CatchUp(ctx, head.Revision)
+	}
+	if head.Revision < at || errors.Is(err, ErrBack) || head.Revision == at && head != f.dir.Head() {
+		if err = f.back(ctx, head); f.hasMet(head) {
 			f.lease.renew(asOf)
 		}
 		return err
 	}
-	if err := f.CatchUp(ctx, head.Revision); err != nil {
+	if err != nil {
 		return err
 	}
+	f.met.Store(nil)
 	f.lease.renew(asOf)
 	return nil
 }
@@ -194,6 +199,9 @@ func (f *Follower) pull(ctx context.Context) error {
 			return f.reload(ctx, at, changes[0].Revision)
 		}
 		for i, c := range changes {
+			if ostiary.Link(f.dir.Head().Chain, c) != c.Chain {
+				return fmt.Errorf("%w: its revision %d does not go on from there", ErrBack, c.Revision)
+			}
 			if err := f.dir.Apply(c, emails[i]); err != nil {
 				return err
 			}

@@ -28,6 +28,11 @@ func (l *Local) PutNodes(_ context.Context, nodes ...ostiary.Node) error {
 	return nil
 }
 
+// KeepNodes is PutNodes: what this registry knows goes with the only node that needs it.
+func (l *Local) KeepNodes(ctx context.Context, nodes ...ostiary.Node) error {
+	return l.PutNodes(ctx, nodes...)
+}
+
 // Nodes gives every node.
 func (l *Local) Nodes(context.Context) ([]ostiary.Node, error) {
 	l.mu.Lock()

@@ -14,6 +14,10 @@ const Beat = 2 * time.Second
 
 // A Registry is where nodes say what they have applied.
 type Registry interface {
+	// KeepNodes notes what nodes have applied, and returns once that lasts: also where another server takes
+	// over from the one that was told.
+	KeepNodes(ctx context.Context, nodes ...ostiary.Node) error
+	// PutNodes is quicker. What it notes may be known to one server alone, and be lost with it.
 	PutNodes(ctx context.Context, nodes ...ostiary.Node) error
 	Nodes(ctx context.Context) ([]ostiary.Node, error)
 	DropNode(ctx context.Context, id string) error
@@ -27,13 +31,14 @@ type Memory interface {
 
 // Nodes says what this node has applied, and knows what the others have.
 type Nodes struct {
-	reg    Registry
-	me     ostiary.Node
-	memory Memory
-	log    *slog.Logger
-	clock  func() time.Duration
-	spoken func(at time.Duration)
-	within time.Duration // how long a receipt is waited for
+	reg     Registry
+	me      ostiary.Node
+	memory  Memory
+	log     *slog.Logger
+	clock   func() time.Duration
+	spoken  func(at time.Duration)
+	applied func() uint64
+	within  time.Duration // how long a receipt is waited for
 
 	mu      sync.Mutex
 	seen    map[string]sighting
@@ -45,7 +50,7 @@ type Nodes struct {
 	recent  []ostiary.Receipt
 
 	vouched   map[string]vouched // of the nodes that follow this one, by id
-	unsaid    map[string]bool    // those of them that the registry is to be told of
+	unsaid    map[string]bool    // those of them that have said something since it was passed on
 	vouchable chan struct{}
 }
 
@@ -71,7 +76,7 @@ func NewNodes(reg Registry, me ostiary.Node, f *Follower, memory Memory, within 
 ) *Nodes {
 	f.lease.mustSpeak()
 	return &Nodes{
-		reg: reg, me: me, memory: memory, log: l, clock: f.lease.clock, spoken: f.lease.spoke, within: within,
+		reg: reg, me: me, memory: memory, log: l, clock: f.lease.clock, spoken: f.lease.spoke, applied: f.Applied, within: within,
 		seen: map[string]sighting{}, woken: make(chan struct{}, 1), told: make(chan struct{}),
 		vouched: map[string]vouched{}, unsaid: map[string]bool{}, vouchable: make(chan struct{}, 1),
 	}
@@ -79,49 +84,90 @@ func NewNodes(reg Registry, me ostiary.Node, f *Follower, memory Memory, within 
 
 // Join puts this node on record. It must come before memory is loaded: a change whose receipt does
 // not know this node is then in what it loads.
-func (n *Nodes) Join(ctx context.Context) error { return n.put(ctx, false) }
+func (n *Nodes) Join(ctx context.Context) error { return n.speak(ctx, false) }
 
 // Run says what this node has applied, and reads what the others have, until ctx ends. Then it says
 // that this node has stopped.
 func (n *Nodes) Run(ctx context.Context) {
 	var running sync.WaitGroup
-	running.Go(func() { n.say(ctx) })
+	running.Go(func() { n.confirm(ctx) })
+	running.Go(func() { n.beat(ctx) })
 	running.Go(func() { n.passOn(ctx) })
 	n.watch(ctx)
 	running.Wait()
-	if err := n.put(context.WithoutCancel(ctx), true); err != nil {
+	if err := n.speak(context.WithoutCancel(ctx), true); err != nil {
 		n.log.Warn("the other nodes take this one for one that still answers", "node", n.me.Name, "error", err)
 	}
 }
 
-// say writes what has been applied whenever that changes, and every Beat.
-func (n *Nodes) say(ctx context.Context) {
-	tick := time.NewTicker(Beat)
-	defer tick.Stop()
+// confirm writes what has been applied as soon as that is more.
+func (n *Nodes) confirm(ctx context.Context) {
 	for ctx.Err() == nil {
 		changed := n.memory.Changed()
-		if err := n.put(ctx, false); err != nil && ctx.Err() == nil {
+		within, stop := context.WithTimeout(ctx, patience)
+		n.reg.PutNodes(within, n.now(false)) // the next beat says it again
+		stop()
+		select {
+		case <-ctx.Done():
+		case <-changed:
+		}
+	}
+}
+
+// beat says that this node is there, and those that follow it.
+func (n *Nodes) beat(ctx context.Context) {
+	tick := time.NewTicker(Beat)
+	defer tick.Stop()
+	for {
+		if err := n.speak(ctx, false); err != nil && ctx.Err() == nil {
 			n.log.Debug("this node could not say what it has applied", "error", err)
 		}
 		select {
 		case <-ctx.Done():
-		case <-changed:
+			return
 		case <-tick.C:
 		}
 	}
 }
 
-func (n *Nodes) put(ctx context.Context, stopped bool) error {
+func (n *Nodes) now(stopped bool) ostiary.Node {
+	me := n.me
+	me.Applied, me.Stopped = n.applied(), stopped
+	return me
+}
+
+// speak tells the registry of this node and of those that follow it, so that it lasts. Only that counts as
+// having spoken: a server that was left alone, while another one took over, may still take what is put.
+func (n *Nodes) speak(ctx context.Context, stopped bool) error {
 	ctx, stop := context.WithTimeout(ctx, patience)
 	defer stop()
-	me := n.me
-	me.Applied, me.Stopped = n.memory.Revision(), stopped
 	before := n.clock()
-	if err := n.reg.PutNodes(ctx, me); err != nil {
+	nodes, stamps := n.speakers()
+	if err := n.reg.KeepNodes(ctx, append(nodes, n.now(stopped))...); err != nil {
 		return err
 	}
 	n.spoken(before)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for id, stamp := range stamps {
+		v := n.vouched[id]
+		v.said = stamp
+		n.vouched[id] = v
+	}
 	return nil
+}
+
+// speakers are the nodes that follow this one and have said something since the registry was last told for good.
+func (n *Nodes) speakers() (nodes []ostiary.Node, stamps map[string]int64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	stamps = map[string]int64{}
+	for id, v := range n.vouched {
+		if v.stamp != v.said {
+			nodes, stamps[id] = append(nodes, v.node), v.stamp
+		}
+	}
+	return nodes, stamps
 }
 
 // watch reads the registry: every Beat, and all the time while somebody waits for a receipt.
@@ -194,7 +240,7 @@ func (n *Nodes) Said(id string) int64 {
 	return n.vouched[id].said
 }
 
-// passOn tells the registry of the nodes that this one vouches for, many at a time.
+// passOn tells the registry at once what the nodes have applied that follow this one, many at a time.
 func (n *Nodes) passOn(ctx context.Context) {
 	for {
 		select {
@@ -202,35 +248,18 @@ func (n *Nodes) passOn(ctx context.Context) {
 			return
 		case <-n.vouchable:
 		}
-		nodes, stamps := n.toPassOn()
 		within, stop := context.WithTimeout(ctx, patience)
-		err := n.reg.PutNodes(within, nodes...)
+		n.reg.PutNodes(within, n.toPassOn()...) // the next beat says it again
 		stop()
-		n.passedOn(stamps, err)
 	}
 }
 
-func (n *Nodes) toPassOn() (nodes []ostiary.Node, stamps map[string]int64) {
+func (n *Nodes) toPassOn() (nodes []ostiary.Node) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	stamps = make(map[string]int64, len(n.unsaid))
 	for id := range n.unsaid {
-		nodes, stamps[id] = append(nodes, n.vouched[id].node), n.vouched[id].stamp
+		nodes = append(nodes, n.vouched[id].node)
 	}
 	clear(n.unsaid)
-	return nodes, stamps
-}
-
-func (n *Nodes) passedOn(stamps map[string]int64, err error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for id, stamp := range stamps {
-		if err != nil {
-			n.unsaid[id] = true // with its next word
-			continue
-		}
-		v := n.vouched[id]
-		v.said = stamp
-		n.vouched[id] = v
-	}
+	return nodes
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -244,11 +245,59 @@ func (b *brokenRegistry) PutNodes(ctx context.Context, nodes ...ostiary.Node) er
 	return errors.Join(b.get(), b.Local.PutNodes(ctx, nodes...))
 }
 
+func (b *brokenRegistry) KeepNodes(ctx context.Context, nodes ...ostiary.Node) error {
+	return errors.Join(b.get(), b.Local.KeepNodes(ctx, nodes...))
+}
+
 func (b *brokenRegistry) Nodes(ctx context.Context) ([]ostiary.Node, error) {
 	if err := b.get(); err != nil {
 		return nil, err
 	}
 	return b.Local.Nodes(ctx)
+}
+
+// A server that was left alone, while another one took over, still takes what is put there. That is no word to
+// the others.
+func TestOnlyAWordThatLastsKeepsTheLease(t *testing.T) {
+	t.Parallel()
+	w, clock := shared(t, time.Minute)
+	reg := &leftAlone{Local: follow.NewLocal()}
+	n := follow.NewNodes(reg, ostiary.Node{ID: "a"}, w.follow, w.dir, within, slog.New(slog.DiscardHandler))
+	if err := n.Join(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	reg.alone.Store(true)
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { n.Run(ctx) })
+	defer running.Wait()
+	defer stop()
+	clock.forward(61 * time.Second)
+	w.user(1, "one@example.com")
+	w.look()
+	eventually(t, "what it has applied is put", func() bool { return reg.put.Load() > 0 })
+	if age, limit := w.follow.Lease(); age <= limit {
+		t.Errorf("a node of which no other can have heard is %v old, within its lease of %v", age, limit)
+	}
+}
+
+// leftAlone is a registry that keeps nothing for good.
+type leftAlone struct {
+	*follow.Local
+	alone atomic.Bool
+	put   atomic.Int64
+}
+
+func (l *leftAlone) PutNodes(ctx context.Context, nodes ...ostiary.Node) error {
+	l.put.Add(1)
+	return l.Local.PutNodes(ctx, nodes...)
+}
+
+func (l *leftAlone) KeepNodes(ctx context.Context, nodes ...ostiary.Node) error {
+	if l.alone.Load() {
+		return errAway
+	}
+	return l.Local.KeepNodes(ctx, nodes...)
 }
 
 // The others count a node that is silent for a lease as one that does not decide, so it must not.

@@ -45,7 +45,10 @@ type postgres struct {
 	writing *sql.DB
 	reading *sql.DB
 	words   *sql.DB // for what nodes say of themselves
-	watch   *conn   // asks whether the database is there
+	vows    *sql.DB // the same, where it must last
+
+	registry *Registry
+	watch    *conn // asks whether the database is there
 
 	latest  chan uint64 // a revision to tell the others; holds the newest
 	ctx     context.Context
@@ -80,8 +83,11 @@ func openPostgres(ctx context.Context, at DSN, log *slog.Logger) (*postgres, err
 	unhurried := config.Copy()
 	unhurried.RuntimeParams["synchronous_commit"] = "off"
 	e.words = pool(unhurried, map[string]time.Duration{"statement_timeout": wordWithin})
+	// A word that must last is never cut short by the server: that ends the waiting for its copies alone.
+	e.vows = pool(unbroken, nil)
 	e.words.SetMaxOpenConns(4)
 	e.words.SetMaxIdleConns(4)
+	e.registry = &Registry{quick: e.words, lasting: e.vows}
 	e.telling.Go(e.tell)
 	return e, nil
 }
@@ -244,5 +250,6 @@ func (e *postgres) close() error {
 	if e.watch != nil {
 		e.watch.close()
 	}
-	return errors.Join(e.writing.Close(), e.reading.Close(), e.words.Close())
+	e.registry.close()
+	return errors.Join(e.writing.Close(), e.reading.Close(), e.words.Close(), e.vows.Close())
 }

@@ -7,14 +7,20 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"ostiary"
 )
 
-// A Registry is where the nodes on one database say what they have applied. It lies outside the log: what is
-// lost of it in a crash is said again within seconds, so that nothing waits for a disk.
-type Registry struct{ pool *sql.DB }
+// A Registry is where the nodes on one database say what they have applied, outside the log.
+type Registry struct {
+	quick   *sql.DB // does not wait for a disk, nor for copies
+	lasting *sql.DB
+
+	mu   sync.Mutex
+	conn *conn // of lasting; nil where it was lost
+}
 
 // Registry gives that of the database, or nil where this is the only node.
 func (db *DB) Registry() *Registry {
@@ -22,16 +28,75 @@ func (db *DB) Registry() *Registry {
 	if !ok {
 		return nil
 	}
-	return &Registry{e.words}
+	return e.registry
 }
 
 // now is the database's own clock, in milliseconds: by it nodes on different machines can be compared.
 const now = `CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)`
 
-// PutNodes notes what nodes have applied.
+// KeepNodes notes what nodes have applied, and returns once a commit of this kind is acknowledged: with a
+// server that waits for its copies, once they have it.
+func (r *Registry) KeepNodes(ctx context.Context, nodes ...ostiary.Node) (err error) {
+	text, err := nodeRows(nodes)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.conn == nil {
+		if r.conn, err = newConn(ctx, r.lasting); err != nil {
+			return failedHere(err)
+		}
+	}
+	r.conn.base, r.conn.patience = ctx, wordWithin
+	for _, step := range []struct {
+		text string
+		args []any
+	}{{`BEGIN`, nil}, {putNodes, []any{text}}, {commit, nil}} {
+		if _, err := r.conn.exec(step.text, step.args...); err != nil {
+			r.conn.close()
+			r.conn = nil
+			return failedHere(err)
+		}
+	}
+	return nil
+}
+
+// close gives the connection up.
+func (r *Registry) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.conn != nil {
+		r.conn.close()
+		r.conn = nil
+	}
+}
+
+// PutNodes waits for no disk and no copy. What is lost of it in a crash is said again within seconds.
 func (r *Registry) PutNodes(ctx context.Context, nodes ...ostiary.Node) error {
+	text, err := nodeRows(nodes)
+	if err != nil {
+		return err
+	}
+	_, err = r.quick.ExecContext(ctx, putNodes, text)
+	return failedHere(err)
+}
+
+const putNodes = `
+	INSERT INTO nodes (id, name, version, via, applied, lease, tail, signs, stale, stopped, beat, seen_on)
+	SELECT n.id, n.name, n.version, n.via, n.applied, n.lease, n.tail, n.signs, n.stale, n.stopped, 1, ` + now + `
+	FROM json_to_recordset($1::JSON) AS n (id TEXT, name TEXT, version TEXT, via TEXT, applied BIGINT,
+		lease BIGINT, tail BIGINT, signs BIGINT, stale BIGINT, stopped BIGINT)
+	ON CONFLICT (id) DO UPDATE
+	SET name = excluded.name, version = excluded.version, via = excluded.via,
+		applied = excluded.applied, lease = excluded.lease, tail = excluded.tail,
+		signs = excluded.signs, stale = excluded.stale, stopped = excluded.stopped, beat = nodes.beat + 1,
+		seen_on = excluded.seen_on`
+
+// nodeRows writes nodes as rows, in one order: two that write the same rows do not wait for each other in a ring.
+func nodeRows(nodes []ostiary.Node) (string, error) {
 	nodes = slices.Clone(nodes)
-	slices.SortFunc(nodes, func(a, b ostiary.Node) int { return cmp.Compare(a.ID, b.ID) }) // one order: no deadlock
+	slices.SortFunc(nodes, func(a, b ostiary.Node) int { return cmp.Compare(a.ID, b.ID) })
 	rows := make([]nodeRow, len(nodes))
 	for i, n := range nodes {
 		rows[i] = nodeRow{
@@ -40,19 +105,7 @@ func (r *Registry) PutNodes(ctx context.Context, nodes ...ostiary.Node) error {
 		}
 	}
 	text, err := json.Marshal(rows)
-	if err != nil {
-		return failedHere(err)
-	}
-	_, err = r.pool.ExecContext(ctx, `
-		INSERT INTO nodes (id, name, version, via, applied, lease, tail, signs, stale, stopped, beat, seen_on)
-		SELECT n.id, n.name, n.version, n.via, n.applied, n.lease, n.tail, n.signs, n.stale, n.stopped, 1, `+now+`
-		FROM json_to_recordset($1::JSON) AS n (id TEXT, name TEXT, version TEXT, via TEXT, applied BIGINT,
-			lease BIGINT, tail BIGINT, signs BIGINT, stale BIGINT, stopped BIGINT)
-		ON CONFLICT (id) DO UPDATE
-		SET name = excluded.name, version = excluded.version, via = excluded.via, applied = excluded.applied,
-			lease = excluded.lease, tail = excluded.tail, signs = excluded.signs, stale = excluded.stale,
-			stopped = excluded.stopped, beat = nodes.beat + 1, seen_on = excluded.seen_on`, string(text))
-	return failedHere(err)
+	return string(text), failedHere(err)
 }
 
 // A nodeRow is a node as one of several that are written at once.
@@ -71,7 +124,7 @@ type nodeRow struct {
 
 // Nodes gives every node on record.
 func (r *Registry) Nodes(ctx context.Context) ([]ostiary.Node, error) {
-	rows, err := r.pool.QueryContext(ctx, `
+	rows, err := r.quick.QueryContext(ctx, `
 		SELECT id, name, version, via, applied, beat, lease, tail, signs, stale, stopped, seen_on, `+now+` - seen_on
 		FROM nodes`)
 	if err != nil {
@@ -96,7 +149,7 @@ func (r *Registry) Nodes(ctx context.Context) ([]ostiary.Node, error) {
 
 // DropNode forgets a node.
 func (r *Registry) DropNode(ctx context.Context, id string) error {
-	_, err := r.pool.ExecContext(ctx, `
+	_, err := r.quick.ExecContext(ctx, `
 		DELETE FROM nodes
 		WHERE id = $1`, id)
 	return failedHere(err)

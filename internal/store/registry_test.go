@@ -23,7 +23,7 @@ func TestNodesAreKeptAsTheySayTheyAre(t *testing.T) {
 	ok(t, one.PutNodes(t.Context(), a))
 	ok(t, other.PutNodes(t.Context(), ostiary.Node{ID: "b"}))
 	a.Applied, a.Beat, a.Stopped = 8, 2, false
-	ok(t, one.PutNodes(t.Context(), ostiary.Node{ID: "c"}, a))
+	ok(t, one.KeepNodes(t.Context(), ostiary.Node{ID: "c"}, a))
 	ok(t, one.DropNode(t.Context(), "c"))
 	all, err := other.Nodes(t.Context())
 	ok(t, err)
