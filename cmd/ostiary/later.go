@@ -90,6 +90,12 @@ func (l *later) Changes(ctx context.Context, after uint64, fn func(ostiary.Chang
 	return l.away()
 }
 
+func (l *later) Seen(h ostiary.Head) {
+	if db := l.db.Load(); db != nil {
+		db.Seen(h)
+	}
+}
+
 func (l *later) Degraded() error {
 	if db := l.db.Load(); db != nil {
 		return db.Degraded()

@@ -198,6 +198,7 @@ func (f *Follower) pull(ctx context.Context) error {
 		if at := f.dir.Revision(); len(changes) > 0 && changes[0].Revision != at+1 {
 			return f.reload(ctx, at, changes[0].Revision)
 		}
+		f.seen(changes)
 		for i, c := range changes {
 			if ostiary.Link(f.dir.Head().Chain, c) != c.Chain {
 				return fmt.Errorf("%w: its revision %d does not go on from there", ErrBack, c.Revision)
@@ -210,6 +211,14 @@ func (f *Follower) pull(ctx context.Context) error {
 		if len(changes) < batch {
 			return nil
 		}
+	}
+}
+
+// seen tells the records what memory is about to hold, so that nothing is built on older ones.
+func (f *Follower) seen(changes []ostiary.Change) {
+	if to, ok := f.log.(interface{ Seen(ostiary.Head) }); ok && len(changes) > 0 {
+		last := changes[len(changes)-1]
+		to.Seen(ostiary.Head{Revision: last.Revision, Chain: last.Chain})
 	}
 }
 

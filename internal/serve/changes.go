@@ -33,6 +33,13 @@ func (s *countedStore) Update(ctx context.Context, fn func(ostiary.Writer) error
 	return err
 }
 
+// Seen goes on to the store, if it wants to know.
+func (s *countedStore) Seen(h ostiary.Head) {
+	if to, ok := s.Store.(interface{ Seen(ostiary.Head) }); ok {
+		to.Seen(h)
+	}
+}
+
 func outcome(err error) string {
 	var refusal *ostiary.Refusal
 	switch {

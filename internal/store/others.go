@@ -26,6 +26,10 @@ func (db *DB) meet(r *reader) (ostiary.Head, error) {
 // meetOthers reads from the last entry that was seen, which must still be the same one: one query as a rule.
 func (db *DB) meetOthers(r *reader) (ostiary.Head, error) {
 	head, seen := ostiary.Head{}, db.head
+	known := seen // what this node decides by, which may be further
+	if k := db.seen.Load(); k != nil && k.Revision > known.Revision {
+		known = *k
+	}
 	for first := true; ; first = false {
 		changes, err := readChanges(r.conn, max(head.Revision, seen.Revision, 1)-1, batch)
 		if err != nil {
@@ -35,6 +39,9 @@ func (db *DB) meetOthers(r *reader) (ostiary.Head, error) {
 			return head, db.wentBack(r, seen)
 		}
 		for _, c := range changes {
+			if c.Revision == known.Revision && headOf(c) != known {
+				return head, db.wentBack(r, known)
+			}
 			if c.Revision <= max(head.Revision, seen.Revision) {
 				head = headOf(c)
 				continue
@@ -47,6 +54,9 @@ func (db *DB) meetOthers(r *reader) (ostiary.Head, error) {
 			head = headOf(c)
 		}
 		if len(changes) < batch {
+			if head.Revision < known.Revision {
+				return head, db.wentBack(r, known)
+			}
 			db.head = head
 			return head, nil
 		}
@@ -67,6 +77,17 @@ func (db *DB) wentBack(r *reader, seen ostiary.Head) error {
 	}
 	db.health.set(forGood, behind)
 	return behind
+}
+
+// Seen says what this node decides by. A database that knows less is one from the past, also where this
+// node has made no change since.
+func (db *DB) Seen(head ostiary.Head) {
+	for {
+		old := db.seen.Load()
+		if old != nil && old.Revision >= head.Revision || db.seen.CompareAndSwap(old, &head) {
+			return
+		}
+	}
 }
 
 // retiredAfter gives the secrets of tokens that changes after a revision retired.

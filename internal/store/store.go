@@ -51,6 +51,7 @@ type DB struct {
 	reading chan *conn    // connections that nobody reads from; nil for one not opened yet
 
 	recent recent
+	seen   atomic.Pointer[ostiary.Head] // what this node decides by
 
 	again int           // guarded by turn: tokens that were retired again
 	lost  atomic.Uint64 // connections that turned out to be gone
