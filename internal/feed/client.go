@@ -147,7 +147,6 @@ func (c *Client) follow(ctx context.Context) error {
 	defer end(nil)
 	body, w := io.Pipe()
 	up := &upward{w: w}
-	defer w.CloseWithError(errors.New("the stream has ended"))
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(c.set.Server, "/")+Path, body)
 	if err != nil {
 		return err
@@ -156,6 +155,7 @@ func (c *Client) follow(ctx context.Context) error {
 	r.Header.Set("Content-Type", "application/octet-stream")
 	var working sync.WaitGroup
 	defer working.Wait()
+	defer w.CloseWithError(errors.New("the stream has ended")) // nobody may read any more what is said
 	defer end(nil)
 	working.Go(func() { // the transport reads the body as it sends it
 		up.send(kindHello, hello{Version: version, Node: c.set.Node, Head: c.sink.Head()})

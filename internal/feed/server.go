@@ -70,33 +70,43 @@ const (
 
 // ServeHTTP feeds one follower until it goes, or is cut off.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	control := http.NewResponseController(w)
+	if err := control.EnableFullDuplex(); err != nil && r.ProtoMajor < 2 {
+		http.Error(w, "this server cannot stream both ways", http.StatusInternalServerError)
+		return
+	}
 	secret, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	credential := ostiary.ReadSecret(secret).Hash()
 	if _, known := s.source.Edge(credential); !bearer || !known {
 		w.Header().Set("Www-Authenticate", `Bearer realm="Ostiary feed"`)
-		http.Error(w, "this needs the credential of an edge: ostiary node issue makes one", http.StatusUnauthorized)
+		refuse(w, control, http.StatusUnauthorized, "this needs the credential of an edge: ostiary node issue makes one")
 		return
 	}
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		http.Error(w, "a follower opens the stream with POST", http.StatusMethodNotAllowed)
+		refuse(w, control, http.StatusMethodNotAllowed, "a follower opens the stream with POST")
 		return
 	}
 	ctx, end := context.WithCancelCause(r.Context())
 	defer end(nil)
 	defer context.AfterFunc(s.ends, func() { end(errors.New("the server stops")) })()
+	defer context.AfterFunc(ctx, func() { control.SetReadDeadline(time.Now()) })() // whoever reads stops waiting
 	st := &stream{
-		Server: s, credential: credential, control: http.NewResponseController(w), in: bufio.NewReaderSize(r.Body, 32<<10),
+		Server: s, credential: credential, control: control, in: bufio.NewReaderSize(r.Body, 32<<10),
 		out: bufio.NewWriterSize(w, 64<<10), ctx: ctx, end: end, pinged: make(chan struct{}, 1),
 		meeting: make(chan struct{}, contactsAtOnce), nodes: map[string]bool{},
-	}
-	if err := st.control.EnableFullDuplex(); err != nil && r.ProtoMajor < 2 {
-		http.Error(w, "this server cannot stream both ways", http.StatusInternalServerError)
-		return
 	}
 	err := st.run(w)
 	st.working.Wait()
 	s.opt.Log.Info("a follower has gone", "node", st.node.Name, "why", errors.Join(err, context.Cause(ctx)))
+}
+
+// refuse answers a request whose body goes on for ever: net/http would wait for its end.
+func refuse(w http.ResponseWriter, control *http.ResponseController, status int, say string) {
+	w.Header().Set("Connection", "close")
+	http.Error(w, say, status)
+	control.Flush()
+	control.SetReadDeadline(time.Now())
 }
 
 // A stream is one follower.
@@ -126,7 +136,7 @@ func (s *stream) run(w http.ResponseWriter) error {
 	s.control.SetReadDeadline(time.Now().Add(helloWithin))
 	h, err := s.hello()
 	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
+		refuse(w, s.control, http.StatusBadRequest, err.Error())
 		return err
 	}
 	s.node, s.at = h.Node, h.Head
@@ -274,7 +284,7 @@ func (s *stream) said() (ping, map[string]int64) {
 // listen reads what the follower says.
 func (s *stream) listen() {
 	var buffer []byte
-	for {
+	for s.ctx.Err() == nil {
 		s.control.SetReadDeadline(time.Now().Add(silentFor))
 		kind, payload, err := readFrame(s.in, &buffer)
 		if err == nil {
