@@ -47,6 +47,10 @@ func (f *Follower) back(ctx context.Context, head ostiary.Head) error {
 		return errors.Join(err, narrowed)
 	}
 	f.met.Store(&head)
+	select {
+	case f.narrowed <- struct{}{}:
+	default:
+	}
 	return err
 }
 

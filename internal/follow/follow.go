@@ -52,6 +52,8 @@ type Follower struct {
 
 	met atomic.Pointer[ostiary.Head] // the end of a log that lacks what memory holds, once memory was narrowed by it
 
+	narrowed chan struct{} // holds one element after memory was narrowed
+
 	keeping sync.Mutex
 	kept    []kept // guarded by keeping: the last changes
 }
@@ -60,6 +62,7 @@ type Follower struct {
 // Such a directory is never behind for longer than a change takes.
 func New(log Log, dir Directory, l *slog.Logger) *Follower {
 	f := &Follower{log: log, dir: dir, logger: l, lease: newLease(0, Clock), turn: make(chan struct{}, 1)}
+	f.narrowed = make(chan struct{}, 1)
 	f.note(nil)
 	f.lease.renew(Clock())
 	return f
@@ -71,6 +74,7 @@ func New(log Log, dir Directory, l *slog.Logger) *Follower {
 func NewShared(log Log, dir Directory, lease time.Duration, hints <-chan uint64, l *slog.Logger) *Follower {
 	f := &Follower{
 		log: log, dir: dir, logger: l, lease: newLease(lease, Clock), hints: hints, turn: make(chan struct{}, 1),
+		narrowed: make(chan struct{}, 1),
 	}
 	f.note(nil)
 	return f

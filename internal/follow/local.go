@@ -28,8 +28,15 @@ func (l *Local) PutNodes(_ context.Context, nodes ...ostiary.Node) error {
 	return nil
 }
 
-// KeepNodes is PutNodes: what this registry knows goes with the only node that needs it.
+// KeepNodes notes that nodes are there. What this registry knows goes with the only node that needs it.
 func (l *Local) KeepNodes(ctx context.Context, nodes ...ostiary.Node) error {
+	l.mu.Lock()
+	for i, n := range nodes {
+		if old, found := l.nodes[n.ID]; found {
+			nodes[i].Applied = old.Applied
+		}
+	}
+	l.mu.Unlock()
 	return l.PutNodes(ctx, nodes...)
 }
 

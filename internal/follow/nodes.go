@@ -14,10 +14,11 @@ const Beat = 2 * time.Second
 
 // A Registry is where nodes say what they have applied.
 type Registry interface {
-	// KeepNodes notes what nodes have applied, and returns once that lasts: also where another server takes
-	// over from the one that was told.
+	// KeepNodes notes that nodes are there, and returns once that lasts: also where another server takes over
+	// from the one that was told. Of nodes on record it leaves what they have applied.
 	KeepNodes(ctx context.Context, nodes ...ostiary.Node) error
-	// PutNodes is quicker. What it notes may be known to one server alone, and be lost with it.
+	// PutNodes notes what nodes have applied, and is quick: that may be known to one server alone, and be lost
+	// with it.
 	PutNodes(ctx context.Context, nodes ...ostiary.Node) error
 	Nodes(ctx context.Context) ([]ostiary.Node, error)
 	DropNode(ctx context.Context, id string) error
@@ -31,14 +32,15 @@ type Memory interface {
 
 // Nodes says what this node has applied, and knows what the others have.
 type Nodes struct {
-	reg     Registry
-	me      ostiary.Node
-	memory  Memory
-	log     *slog.Logger
-	clock   func() time.Duration
-	spoken  func(at time.Duration)
-	applied func() uint64
-	within  time.Duration // how long a receipt is waited for
+	reg      Registry
+	me       ostiary.Node
+	memory   Memory
+	log      *slog.Logger
+	clock    func() time.Duration
+	spoken   func(at time.Duration)
+	narrowed <-chan struct{} // memory decides by another revision of the log, though it holds the same
+	applied  func() uint64
+	within   time.Duration // how long a receipt is waited for
 
 	mu      sync.Mutex
 	seen    map[string]sighting
@@ -76,7 +78,7 @@ func NewNodes(reg Registry, me ostiary.Node, f *Follower, memory Memory, within 
 ) *Nodes {
 	f.lease.mustSpeak()
 	return &Nodes{
-		reg: reg, me: me, memory: memory, log: l, clock: f.lease.clock, spoken: f.lease.spoke, applied: f.Applied, within: within,
+		reg: reg, me: me, memory: memory, log: l, clock: f.lease.clock, spoken: f.lease.spoke, narrowed: f.narrowed, applied: f.Applied, within: within,
 		seen: map[string]sighting{}, woken: make(chan struct{}, 1), told: make(chan struct{}),
 		vouched: map[string]vouched{}, unsaid: map[string]bool{}, vouchable: make(chan struct{}, 1),
 	}
@@ -84,7 +86,12 @@ func NewNodes(reg Registry, me ostiary.Node, f *Follower, memory Memory, within 
 
 // Join puts this node on record. It must come before memory is loaded: a change whose receipt does
 // not know this node is then in what it loads.
-func (n *Nodes) Join(ctx context.Context) error { return n.speak(ctx, false) }
+func (n *Nodes) Join(ctx context.Context) error {
+	if err := n.speak(ctx, false); err != nil {
+		return err
+	}
+	return n.reg.PutNodes(ctx, n.now(false)) // an earlier life may have applied more, of another log
+}
 
 // Run says what this node has applied, and reads what the others have, until ctx ends. Then it says
 // that this node has stopped.
@@ -100,16 +107,21 @@ func (n *Nodes) Run(ctx context.Context) {
 	}
 }
 
-// confirm writes what has been applied as soon as that is more.
+// confirm writes what has been applied as soon as that is another revision, and every Beat, since the last time
+// may have failed.
 func (n *Nodes) confirm(ctx context.Context) {
+	tick := time.NewTicker(Beat)
+	defer tick.Stop()
 	for ctx.Err() == nil {
 		changed := n.memory.Changed()
 		within, stop := context.WithTimeout(ctx, patience)
-		n.reg.PutNodes(within, n.now(false)) // the next beat says it again
+		n.reg.PutNodes(within, n.now(false))
 		stop()
 		select {
 		case <-ctx.Done():
 		case <-changed:
+		case <-n.narrowed:
+		case <-tick.C:
 		}
 	}
 }
@@ -249,7 +261,7 @@ func (n *Nodes) passOn(ctx context.Context) {
 		case <-n.vouchable:
 		}
 		within, stop := context.WithTimeout(ctx, patience)
-		n.reg.PutNodes(within, n.toPassOn()...) // the next beat says it again
+		n.reg.PutNodes(within, n.toPassOn()...) // their next word says it again
 		stop()
 	}
 }

@@ -34,8 +34,9 @@ func (db *DB) Registry() *Registry {
 // now is the database's own clock, in milliseconds: by it nodes on different machines can be compared.
 const now = `CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)`
 
-// KeepNodes notes what nodes have applied, and returns once a commit of this kind is acknowledged: with a
-// server that waits for its copies, once they have it.
+// KeepNodes notes that nodes are there, and returns once a commit of this kind is acknowledged: with a server
+// that waits for its copies, once they have it. What they have applied is PutNodes' to say, in order: this one
+// may be overtaken.
 func (r *Registry) KeepNodes(ctx context.Context, nodes ...ostiary.Node) (err error) {
 	text, err := nodeRows(nodes)
 	if err != nil {
@@ -52,7 +53,7 @@ func (r *Registry) KeepNodes(ctx context.Context, nodes ...ostiary.Node) (err er
 	for _, step := range []struct {
 		text string
 		args []any
-	}{{`BEGIN`, nil}, {putNodes, []any{text}}, {commit, nil}} {
+	}{{`BEGIN`, nil}, {keepNodes, []any{text}}, {commit, nil}} {
 		if _, err := r.conn.exec(step.text, step.args...); err != nil {
 			r.conn.close()
 			r.conn = nil
@@ -82,15 +83,19 @@ func (r *Registry) PutNodes(ctx context.Context, nodes ...ostiary.Node) error {
 	return failedHere(err)
 }
 
-const putNodes = `
+const (
+	putNodes  = insertNodes + `, applied = excluded.applied`
+	keepNodes = insertNodes
+)
+
+const insertNodes = `
 	INSERT INTO nodes (id, name, version, via, applied, lease, tail, signs, stale, stopped, beat, seen_on)
 	SELECT n.id, n.name, n.version, n.via, n.applied, n.lease, n.tail, n.signs, n.stale, n.stopped, 1, ` + now + `
 	FROM json_to_recordset($1::JSON) AS n (id TEXT, name TEXT, version TEXT, via TEXT, applied BIGINT,
 		lease BIGINT, tail BIGINT, signs BIGINT, stale BIGINT, stopped BIGINT)
 	ON CONFLICT (id) DO UPDATE
-	SET name = excluded.name, version = excluded.version, via = excluded.via,
-		applied = excluded.applied, lease = excluded.lease, tail = excluded.tail,
-		signs = excluded.signs, stale = excluded.stale, stopped = excluded.stopped, beat = nodes.beat + 1,
+	SET name = excluded.name, version = excluded.version, via = excluded.via, lease = excluded.lease,
+		tail = excluded.tail, signs = excluded.signs, stale = excluded.stale, stopped = excluded.stopped, beat = nodes.beat + 1,
 		seen_on = excluded.seen_on`
 
 // nodeRows writes nodes as rows, in one order: two that write the same rows do not wait for each other in a ring.

@@ -22,8 +22,14 @@ func TestNodesAreKeptAsTheySayTheyAre(t *testing.T) {
 	}
 	ok(t, one.PutNodes(t.Context(), a))
 	ok(t, other.PutNodes(t.Context(), ostiary.Node{ID: "b"}))
-	a.Applied, a.Beat, a.Stopped = 8, 2, false
-	ok(t, one.KeepNodes(t.Context(), ostiary.Node{ID: "c"}, a))
+	a.Stopped = false
+	ok(t, one.PutNodes(t.Context(), ostiary.Node{ID: "c"}, a))
+	a.Applied = 8
+	ok(t, one.PutNodes(t.Context(), a))
+	overtaken := a
+	overtaken.Applied = 7
+	ok(t, one.KeepNodes(t.Context(), overtaken))
+	a.Beat = 4
 	ok(t, one.DropNode(t.Context(), "c"))
 	all, err := other.Nodes(t.Context())
 	ok(t, err)
