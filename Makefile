@@ -47,7 +47,7 @@ bench: ## measure, as ratios in one run
 	scripts/bench
 
 bench-nodes: ## measure three nodes and PostgreSQL on this machine; takes half an hour
-	go test -count=1 -timeout 90m ./fleet -run TestFigures -figures
+	go test -count=1 -timeout 90m ./fleet -v -run TestFigures -figures | grep -v "^=== "
 
 fuzz: ## each fuzz target for FUZZTIME (10s)
 	scripts/fuzz $(FUZZTIME)
