@@ -23,6 +23,7 @@ import (
 	"ostiary/internal/authority"
 	"ostiary/internal/credential"
 	"ostiary/internal/edge"
+	nodes "ostiary/internal/follow"
 	"ostiary/internal/gate"
 )
 
@@ -110,13 +111,9 @@ func (o Options) node() (ostiary.Node, error) {
 	if err := os.MkdirAll(o.Folder, 0o700); err != nil {
 		return n, err
 	}
-	file := filepath.Join(o.Folder, "node")
-	text, err := os.ReadFile(file)
-	if n.ID = strings.TrimSpace(string(text)); err == nil && n.ID != "" {
-		return n, nil
-	}
-	n.ID = rand.Text()
-	return n, os.WriteFile(file, []byte(n.ID+"\n"), 0o600)
+	id, err := nodes.NodeID(filepath.Join(o.Folder, "node"))
+	n.ID = id
+	return n, err
 }
 
 // Ready returns once decisions are made, or ctx ends; then it says what keeps them from it.

@@ -50,10 +50,10 @@ func edgeCommand() *cobra.Command {
 			return withExit(err)
 		}
 		for _, w := range warnings {
-			e.log.Warn("a setting was not understood", "what", w)
+			e.log.Warn("a setting needs a look", "what", w)
 		}
 		e.Start()
-		return e.serveUntil(cmd.Context())
+		return e.until(cmd.Context(), e.Close)
 	}
 	return cmd
 }
@@ -190,14 +190,9 @@ func (e *edgeNode) state() serve.State {
 func (e *edgeNode) watched() serve.Watched {
 	d := e.edge.Directory
 	return serve.Watched{
-		Revision: d.Revision,
-		Behind:   e.edge.Follower.Behind,
-		Records: func() serve.Records {
-			s := d.Size()
-			return serve.Records{
-				Accounts: s.Accounts, Users: s.Users, Members: s.Members, Tokens: s.Tokens, Secrets: s.Secrets, Apps: s.Apps,
-			}
-		},
+		Revision:    d.Revision,
+		Behind:      e.edge.Follower.Behind,
+		Records:     func() serve.Records { return recordsIn(d) },
 		StoreErrors: func() uint64 { return 0 },
 		UseDropped:  func() uint64 { return 0 },
 		LogDropped:  e.out.Dropped,
@@ -214,19 +209,6 @@ func (e *edgeNode) Start() {
 		e.following.Go(func() { e.keys.Run(ctx) })
 	}
 	e.server.Start()
-}
-
-func (e *edgeNode) serveUntil(ctx context.Context) error {
-	var broken error
-	select {
-	case <-ctx.Done():
-		e.log.Info("stopping")
-	case broken = <-e.server.Broken():
-		e.log.Error("stopping", "error", broken)
-	}
-	closing, stop := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
-	defer stop()
-	return errors.Join(broken, e.Close(closing))
 }
 
 // Close finishes the requests that have begun, and hands on what was counted.

@@ -2,14 +2,10 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
-	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"ostiary"
@@ -47,7 +43,7 @@ func (n *node) openNodes(ctx context.Context, log follow.Log, dir follow.Directo
 
 // selfOf is a node as the others know it.
 func selfOf(cfg config.Config) (ostiary.Node, error) {
-	id, err := nodeID(filepath.Join(cfg.Data, "node"))
+	id, err := follow.NodeID(filepath.Join(cfg.Data, "node"))
 	if err != nil {
 		return ostiary.Node{}, fmt.Errorf("naming this node: %w", err)
 	}
@@ -63,19 +59,6 @@ func selfOf(cfg config.Config) (ostiary.Node, error) {
 		me.Tail = max(me.Tail, me.Signs)
 	}
 	return me, nil
-}
-
-// nodeID reads the id that belongs to a data folder, and makes one the first time.
-func nodeID(file string) (string, error) {
-	text, err := os.ReadFile(file)
-	if id := strings.TrimSpace(string(text)); err == nil && id != "" {
-		return id, nil
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", err
-	}
-	id := rand.Text()
-	return id, os.WriteFile(file, []byte(id+"\n"), 0o600)
 }
 
 func hostAndPort(listen string) string {

@@ -55,7 +55,10 @@ func serveCommand() *cobra.Command {
 }
 
 // serveUntil answers until ctx ends, or a listener breaks down, and then closes the node.
-func (n *node) serveUntil(ctx context.Context) error {
+func (n *node) serveUntil(ctx context.Context) error { return n.until(ctx, n.Close) }
+
+// until waits for the end, and gives what closes the node its time.
+func (n *node) until(ctx context.Context, end func(context.Context) error) error {
 	var broken error
 	select {
 	case <-ctx.Done():
@@ -65,7 +68,7 @@ func (n *node) serveUntil(ctx context.Context) error {
 	}
 	closing, stop := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
 	defer stop()
-	return errors.Join(broken, n.Close(closing))
+	return errors.Join(broken, end(closing))
 }
 
 // withExit gives an error that keeps the server from starting its exit code.

@@ -7,6 +7,7 @@ import (
 
 	"ostiary"
 	"ostiary/internal/api"
+	"ostiary/internal/directory"
 	"ostiary/internal/serve"
 )
 
@@ -28,17 +29,19 @@ func (n *node) state() serve.State {
 	return s
 }
 
+// recordsIn counts what memory holds.
+func recordsIn(d *directory.Directory) serve.Records {
+	s := d.Size()
+	return serve.Records{
+		Accounts: s.Accounts, Users: s.Users, Members: s.Members, Tokens: s.Tokens, Secrets: s.Secrets, Apps: s.Apps,
+	}
+}
+
 func (n *node) watched() serve.Watched {
 	return serve.Watched{
-		Revision: n.directory.Revision,
-		Behind:   n.follower.Behind,
-		Records: func() serve.Records {
-			s := n.directory.Size()
-			return serve.Records{
-				Accounts: s.Accounts, Users: s.Users, Members: s.Members,
-				Tokens: s.Tokens, Secrets: s.Secrets, Apps: s.Apps,
-			}
-		},
+		Revision:    n.directory.Revision,
+		Behind:      n.follower.Behind,
+		Records:     func() serve.Records { return recordsIn(n.directory) },
 		StoreErrors: n.db.ErrorCount,
 		UseDropped:  n.usage.Dropped,
 		LogDropped:  n.out.Dropped,

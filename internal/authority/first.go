@@ -185,6 +185,11 @@ func newContact(d *ostiary.Decision, q *ostiary.Question) Contact {
 // record, from the default at that revision. It gives the revision that has the record, once memory
 // stands there; zero: nothing had to be changed.
 func (a *Authority) Meet(ctx context.Context, c Contact) (uint64, error) {
+	// An edge says this too: nothing that a request could not bring is put on record.
+	if reason := ostiary.CheckAppName(c.Name); reason != ostiary.OK {
+		return 0, ostiary.Refuse(reason, "")
+	}
+	c.Agent, c.Request = clip(c.Agent, 200), clip(c.Request, 221)
 	var revision uint64
 	err := a.store.Update(ctx, func(w ostiary.Writer) error {
 		caller := Caller{Account: c.Account, From: c.From, Agent: c.Agent}

@@ -1,0 +1,174 @@
+package feed
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"ostiary"
+)
+
+// A stream is one follower.
+type stream struct {
+	*Server
+	credential ostiary.Hash
+	control    *http.ResponseController
+	in         *bufio.Reader
+	ctx        context.Context
+	end        context.CancelCauseFunc
+	node       ostiary.Node
+	at         ostiary.Head // what was sent
+
+	writing sync.Mutex
+	out     *bufio.Writer
+
+	mu     sync.Mutex
+	last   ping
+	nodes  map[string]bool // that it vouches for, itself among them
+	pinged chan struct{}
+
+	meeting chan struct{}
+	working sync.WaitGroup
+}
+
+func (s *stream) run(w http.ResponseWriter) error {
+	s.control.SetReadDeadline(time.Now().Add(helloWithin))
+	h, err := s.hello()
+	if err != nil {
+		refuse(w, s.control, http.StatusBadRequest, err.Error())
+		return err
+	}
+	s.node, s.at = h.Node, h.Head
+	s.node.Via = s.opt.Name
+	s.opt.Log.Info("a follower has come", "node", s.node.Name, "revision", s.at.Revision)
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusOK)
+	_, held := s.ring.after(s.at, 0)
+	if err := s.sendJSON(kindWelcome, welcome{Version: version, Node: s.opt.Name, Whole: !held}); err != nil {
+		return err
+	}
+	s.working.Go(s.listen)
+	if !held {
+		if err := s.whole(); err != nil {
+			return err
+		}
+	}
+	return s.feed()
+}
+
+func (s *stream) hello() (h hello, err error) {
+	var buffer []byte
+	kind, payload, err := readFrame(s.in, &buffer)
+	if err != nil {
+		return h, fmt.Errorf("a follower that does not say who it is: %w", err)
+	}
+	if h, err = readJSON[hello](payload); err != nil {
+		return h, err
+	}
+	switch {
+	case kind != kindHello:
+		return h, errors.New("a follower says first who it is")
+	case h.Version != version:
+		return h, fmt.Errorf("the follower speaks version %d of the feed, and this server version %d", h.Version, version)
+	}
+	return h, fit(h.Node)
+}
+
+// fit refuses a node whose texts could not be kept, or printed.
+func fit(n ostiary.Node) error {
+	for _, text := range []string{n.ID, n.Name, n.Version + ".", n.Via + "."} {
+		if ostiary.CheckAppName(text) != ostiary.OK {
+			return errors.New("a follower has an id and a name, each of 1 to 100 printable characters without a comma")
+		}
+	}
+	return nil
+}
+
+// whole sends everything.
+func (s *stream) whole() (err error) {
+	if s.at, err = s.source.Stream(s.ctx, pieces{s}); err != nil {
+		return fmt.Errorf("sending everything: %w", err)
+	}
+	return s.send(kindCopy, nil)
+}
+
+// pieces sends what is written to it.
+type pieces struct{ s *stream }
+
+func (p pieces) Write(b []byte) (int, error) {
+	for rest := b; len(rest) > 0; {
+		n := min(len(rest), 1<<20)
+		if err := p.s.send(kindCopy, rest[:n]); err != nil {
+			return 0, err
+		}
+		rest = rest[n:]
+	}
+	return len(b), nil
+}
+
+// feed sends changes as they come, and answers pings.
+func (s *stream) feed() error {
+	for {
+		changed := s.source.Changed()
+		if _, known := s.source.Edge(s.credential); !known {
+			return errors.New("its credential was revoked")
+		}
+		if err := s.changes(s.source.Head().Revision); err != nil {
+			return err
+		}
+		select {
+		case <-changed:
+		case <-s.pinged:
+			if err := s.answer(); err != nil {
+				return err
+			}
+		case <-s.ctx.Done():
+			return s.ctx.Err()
+		}
+	}
+}
+
+// changes sends the log up to a revision.
+func (s *stream) changes(to uint64) error {
+	for s.at.Revision < to {
+		some, held := s.ring.after(s.at, 200)
+		if !held {
+			return errors.New("it fell behind what is held of the log")
+		}
+		if len(some) == 0 {
+			return nil // the ring is told a moment after the source
+		}
+		for _, c := range some {
+			if err := s.put(kindChange, c.text); err != nil {
+				return err
+			}
+			s.at = ostiary.Head{Revision: s.at.Revision + 1, Chain: c.chain}
+		}
+	}
+	return s.flush()
+}
+
+// answer says how old what was sent is. The age is read first, and then all is sent that memory holds: so
+// nothing is missing that this age promises.
+func (s *stream) answer() error {
+	last, said := s.said()
+	old, _ := s.opt.Lease()
+	to := s.source.Head().Revision
+	for s.at.Revision < to {
+		if err := s.changes(to); err != nil {
+			return err
+		}
+		if s.ctx.Err() != nil {
+			return s.ctx.Err()
+		}
+		if s.at.Revision < to {
+			time.Sleep(100 * time.Microsecond) // until the ring has been told
+		}
+	}
+	return s.sendJSON(kindAge, age{Stamp: last.Stamp, Said: said, Age: old, Head: s.at.Revision})
+}

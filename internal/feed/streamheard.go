@@ -1,0 +1,119 @@
+package feed
+
+import (
+	"fmt"
+	"time"
+
+	"ostiary"
+)
+
+// said is the last ping, and what the other nodes know of the follower and of those behind it.
+func (s *stream) said() (ping, map[string]int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make(map[string]int64, len(s.nodes))
+	for id := range s.nodes {
+		all[id] = s.opt.Said(id)
+	}
+	return s.last, all
+}
+
+// listen reads what the follower says.
+func (s *stream) listen() {
+	var buffer []byte
+	for s.ctx.Err() == nil {
+		s.control.SetReadDeadline(time.Now().Add(silentFor))
+		kind, payload, err := readFrame(s.in, &buffer)
+		if err == nil {
+			err = s.heard(kind, payload)
+		}
+		if err != nil {
+			s.end(err)
+			return
+		}
+	}
+}
+
+func (s *stream) heard(kind byte, payload []byte) error {
+	switch kind {
+	case kindPing:
+		p, err := readJSON[ping](payload)
+		if err != nil {
+			return err
+		}
+		return s.heardPing(p)
+	case kindContact:
+		c, err := readJSON[contact](payload)
+		if err != nil {
+			return err
+		}
+		s.heardContact(c)
+		return nil
+	case kindUse:
+		return s.opt.Use(s.ctx, payload)
+	case kindVouch:
+		v, err := readJSON[vouched](payload)
+		if err != nil {
+			return err
+		}
+		return s.vouch(v.Node, v.Stamp)
+	}
+	return fmt.Errorf("a follower says %q, which means nothing here", kind)
+}
+
+func (s *stream) heardPing(p ping) error {
+	n := s.node
+	n.Applied, n.Stopped = p.Applied, p.Stopped
+	if err := s.vouch(n, p.Stamp); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.last = p
+	s.mu.Unlock()
+	select {
+	case s.pinged <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// mostVouched bounds how many nodes can lie behind one follower.
+const mostVouched = 10_000
+
+// vouch puts a node on record: the follower, or one behind it.
+func (s *stream) vouch(n ostiary.Node, stamp int64) error {
+	if err := fit(n); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.nodes[n.ID] = true
+	tooMany := len(s.nodes) > mostVouched
+	s.mu.Unlock()
+	if tooMany {
+		return fmt.Errorf("more than %d nodes lie behind it", mostVouched)
+	}
+	s.opt.Vouch(n, stamp)
+	return nil
+}
+
+// heardContact puts an application on record beside the stream, where there is room; else the follower is
+// told that it could not be done, and tries again.
+func (s *stream) heardContact(c contact) {
+	reply := func(m met) {
+		m.Number = c.Number
+		if err := s.sendJSON(kindMet, m); err != nil {
+			s.end(err)
+		}
+	}
+	select {
+	case s.meeting <- struct{}{}:
+	default:
+		reply(met{Failed: true})
+		return
+	}
+	s.working.Go(func() {
+		defer func() { <-s.meeting }()
+		revision, err := s.opt.Meet(s.ctx, c)
+		reply(met{Revision: revision, Failed: err != nil})
+	})
+}
