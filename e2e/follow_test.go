@@ -66,8 +66,17 @@ func TestAProgramDecidesAsItsServerDoes(t *testing.T) {
 	if !slices.Equal(made.Receipt.Confirmed, []string{"program", "server"}) {
 		t.Errorf("the receipt names %v", made.Receipt.Confirmed)
 	}
-	if d := f.Decide(t.Context(), made.Secret, "cron", ostiary.Normal); d.Reason != ostiary.OK || d.App == 0 {
-		t.Errorf("a new application is answered %v, record %v", d.Reason, d.App)
+	// Where the record takes longer than 100 ms, memory answers by the same rule, and the record follows.
+	recorded := false
+	for end := time.Now().Add(10 * time.Second); !recorded && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		d := f.Decide(t.Context(), made.Secret, "cron", ostiary.Normal)
+		if d.Reason != ostiary.OK {
+			t.Fatalf("a new application is answered %v", d.Reason)
+		}
+		recorded = d.App != 0
+	}
+	if !recorded {
+		t.Error("a new application is not put on record")
 	}
 
 	ask, err := f.Client()
