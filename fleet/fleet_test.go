@@ -52,6 +52,7 @@ type fleet struct {
 	pg       *pgtest.Cluster
 	database string // its name
 	nodes    []*node
+	patience time.Duration // how long a start may take; zero: half a minute
 
 	mu      sync.Mutex
 	answers []seen
@@ -92,6 +93,8 @@ type node struct {
 	door            *http.Client // for those who ask
 	socket          *http.Client // the operator's
 
+	patience time.Duration
+
 	cmd   *exec.Cmd
 	mu    sync.Mutex
 	lines bytes.Buffer
@@ -109,7 +112,10 @@ func (f *fleet) add(name string, args ...string) *node {
 // prepare makes a node that is not started.
 func (f *fleet) prepare(name string, args ...string) *node {
 	f.Helper()
-	n := &node{name: name, data: filepath.Join(f.TempDir(), name), env: append(os.Environ(), "OSTIARY_DATABASE="+f.url())}
+	n := &node{
+		name: name, data: filepath.Join(f.TempDir(), name), patience: max(30*time.Second, f.patience),
+		env: append(os.Environ(), "OSTIARY_DATABASE="+f.url()),
+	}
 	n.args = append([]string{
 		program, "serve", "--data", n.data, "--node-name", name, "--admin-listen", "127.0.0.1:0",
 	}, args...)
@@ -152,7 +158,7 @@ func (n *node) start() error {
 	n.url = ""
 	select {
 	case n.url = <-found:
-	case <-time.After(30 * time.Second):
+	case <-time.After(n.patience):
 	}
 	if n.url == "" {
 		n.kill()
