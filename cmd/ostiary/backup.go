@@ -58,10 +58,6 @@ func restoreCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if folder.shared() {
-				return errors.New("the records are in PostgreSQL: bring them back with pg_restore, or as you restore all of " +
-					"its databases, while no server runs; then start each with --accept-rollback")
-			}
 			by := ostiary.By("operator:" + systemUser())
 			r, err := store.Restore(cmd.Context(), dir, args[0], options, by)
 			if errors.Is(err, store.ErrInUse) {
