@@ -108,3 +108,50 @@ func TestNoChangeIsAcknowledgedWithoutItsMark(t *testing.T) {
 		t.Fatalf("the mark is at %d, %v, want 2", got.Revision, err)
 	}
 }
+
+// A program that knows of no epoch reads and writes the first bytes of a slot, and leaves the rest.
+func TestAMarkHoldsItsEpochBesideOlderPrograms(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "mark")
+	m, err := openMark(path, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.close()
+	says := func(what string, want uint64) {
+		t.Helper()
+		if got, err := readMark(path); err != nil || got.epoch != want || got.seq != m.seq {
+			t.Errorf("%s: got %+v, %v, want epoch %d of write %d", what, got, err, want, m.seq)
+		}
+	}
+	older := func() {
+		t.Helper()
+		was, err := os.ReadFile(path)
+		if err == nil {
+			err = m.write(ostiary.Head{Revision: 9})
+		}
+		if err == nil {
+			at := int(m.seq%2)*slotSize + slotUsed
+			_, err = m.file.WriteAt(was[at:at+epochUsed], int64(at))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	older()
+	says("a mark of before", 1)
+	m.epoch = 3
+	if err := m.write(ostiary.Head{Revision: 10}); err != nil {
+		t.Fatal(err)
+	}
+	says("written with an epoch", 3)
+	older()
+	older()
+	says("written by an older program since", 3)
+	if _, err := m.file.WriteAt([]byte{0xff}, int64(m.seq%2)*slotSize+slotUsed+2); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := readMark(path); err != nil || got.epoch > 3 || got.seq != m.seq {
+		t.Errorf("with one epoch spoilt: got %+v, %v", got, err)
+	}
+}

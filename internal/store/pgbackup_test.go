@@ -186,3 +186,12 @@ func sqliteTables(t *testing.T) map[string][]string {
 	ok(t, rows.Err())
 	return all
 }
+
+// execSQLite changes a file behind the program's back.
+func execSQLite(t *testing.T, file, statement string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", file)
+	ok(t, err)
+	_, err = db.Exec(statement)
+	ok(t, errors.Join(err, db.Close()))
+}
