@@ -22,9 +22,9 @@ func backupCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "backup FILE",
 		Short: "Write a consistent copy of the records while the server runs",
-		Long: "Write a consistent copy of the records into a new file, while the server runs. The file is the same whether\n" +
-			"the records are in SQLite or in PostgreSQL, and can be restored into either. It holds hashes of tokens and\n" +
-			"passwords, and no token itself: keep it as safe as the records. Only the operator may.",
+		Long: "Write a consistent copy of the records into a new file, while the server runs. The file is the same\n" +
+			"whether the records are in SQLite or in PostgreSQL, and can be restored into either. It holds hashes of\n" +
+			"tokens and passwords, and no token itself: keep it as safe as the records. Only the operator may.",
 		Example: `  ostiary backup /var/backups/ostiary-monday.db`,
 		Args:    takes("FILE"),
 	}
@@ -53,14 +53,14 @@ func restoreCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "restore FILE",
 		Short: "Bring back the records from a backup, where no server uses them",
-		Long: "Bring back the records from a backup, into a folder that no server uses, or with --database into PostgreSQL\n" +
-			"while no node is at work on it. Records that are there are set aside, not deleted. What was changed since the\n" +
-			"backup is lost, but tokens that the old records or this node know to be retired stay retired, and those that\n" +
-			"another node knows are retired again when it starts.\n\n" +
+		Long: "Bring back the records from a backup, into a folder that no server uses, or with --database into\n" +
+			"PostgreSQL while no node is at work on it. Records that are there are set aside, not deleted. What was\n" +
+			"changed since the backup is lost, but tokens that the old records or this node know to be retired stay\n" +
+			"retired, and those that another node knows are retired again when it starts.\n\n" +
 			"A backup of SQLite can be restored into PostgreSQL and the other way round: so records move.",
 		Example: "  ostiary restore /var/backups/ostiary-monday.db --data /var/lib/ostiary\n" +
 			"  ostiary restore monday.db --data /var/lib/ostiary --database-file /etc/ostiary/database",
-		Args:    takes("FILE"),
+		Args: takes("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir, options, err := folder.read(cmd)
 			if err != nil {

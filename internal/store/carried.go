@@ -13,8 +13,8 @@ import (
 // carried are the tables that a backup holds, each after those that it refers to. Both engines have them
 // under the same names, with the same columns in the same order: which these are, the file says.
 var carried = [...]string{
-	"accounts", "users", "passwords", "members", "invitations", "links", "tokens", "secrets", "apps", "edges", "log",
-	"counters", "epochs",
+	"accounts", "users", "passwords", "members", "invitations", "links", "tokens", "secrets", "apps", "edges",
+	"log", "counters", "epochs",
 }
 
 // notCarried are the others: people sign in again, nodes say anew that they are there, and the rest says

@@ -116,3 +116,40 @@ func TestARunningNodeMeetsTheNextEpoch(t *testing.T) {
 	c.Exec(t, name, `DELETE FROM log WHERE revision = 3; UPDATE head SET revision = 2, chain = (SELECT chain FROM log WHERE revision = 2)`)
 	refused(t, dir, o, store.ErrBehind, "--accept-rollback")
 }
+
+func TestARestoreKeepsTheCredentialsOfFollowersRevoked(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Shared(t)
+	for engine, o := range map[string]store.Options{
+		"SQLite": {}, "PostgreSQL": {Database: store.ReadDSN(c.URL(c.Database(t)))},
+	} {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			dir, file := t.TempDir(), filepath.Join(t.TempDir(), "backup")
+			db, err := store.Create(t.Context(), dir, o)
+			ok(t, err)
+			put := func(e ostiary.Edge) {
+				t.Helper()
+				change(t, db, func(w ostiary.Writer) error { return w.PutEdge(e) })
+			}
+			one, two := ostiary.Edge{ID: 1, Name: "one", Hash: ostiary.Hash{1}}, ostiary.Edge{ID: 2, Name: "two", Hash: ostiary.Hash{2}}
+			put(one)
+			put(two)
+			ok(t, db.Backup(t.Context(), file))
+			two.RevokedOn = noon
+			put(two)
+			ok(t, db.Close())
+			_, err = store.Restore(t.Context(), dir, file, o, by)
+			ok(t, err)
+			db = reopen(t, dir, o)
+			ok(t, db.View(t.Context(), func(r ostiary.Reader) error {
+				all, err := r.Edges()
+				if len(all) != 2 || !all[0].RevokedOn.IsZero() || all[1].RevokedOn.IsZero() {
+					t.Errorf("the credentials are %+v, want the second one revoked", all)
+				}
+				return err
+			}))
+			holds(t, db)
+		})
+	}
+}

@@ -35,15 +35,24 @@ func refusesBackup(t *testing.T, dir string, backup func(file string) error, wor
 	}
 }
 
-// inTheMiddle does something once a backup has written most tables, and waits for the rest.
-func inTheMiddle(t *testing.T, c *pgtest.Cluster, name string, do func()) (done func()) {
+func lockTable(t *testing.T, c *pgtest.Cluster, name, statement string) (letGo func()) {
 	t.Helper()
 	db, err := sql.Open("pgx", c.SocketURL(name))
 	ok(t, err)
 	tx, err := db.Begin()
 	ok(t, err)
-	_, err = tx.Exec(`LOCK TABLE edges IN ACCESS EXCLUSIVE MODE`)
+	_, err = tx.Exec(statement)
 	ok(t, err)
+	return func() {
+		tx.Rollback() // with a server that is gone there is nothing to undo
+		db.Close()
+	}
+}
+
+// inTheMiddle does something once a backup has written most tables, and waits for the rest.
+func inTheMiddle(t *testing.T, c *pgtest.Cluster, name string, do func()) (done func()) {
+	t.Helper()
+	letGo := lockTable(t, c, name, `LOCK TABLE edges IN ACCESS EXCLUSIVE MODE`)
 	var doing sync.WaitGroup
 	doing.Go(func() {
 		soon(t, "the backup waits", func() bool {
@@ -55,8 +64,7 @@ func inTheMiddle(t *testing.T, c *pgtest.Cluster, name string, do func()) (done 
 	})
 	return func() {
 		doing.Wait()
-		tx.Rollback() // with a server that is gone there is nothing to undo
-		db.Close()
+		letGo()
 	}
 }
 
@@ -119,9 +127,7 @@ func (p *past) refusesRestore(t *testing.T, file string, on store.Options, words
 			t.Errorf("the message %q does not say %q", err, w)
 		}
 	}
-	schemas := pgtest.Column[string](t, p.cluster, p.name,
-		`SELECT nspname::TEXT FROM pg_namespace WHERE nspname LIKE '%restor%'`)
-	if len(schemas) > 0 {
+	if schemas := p.schemas(t); len(schemas) > 0 {
 		t.Errorf("it made the schemas %v", schemas)
 	}
 }
@@ -192,6 +198,26 @@ func TestWhatMustNotBeRestoredTouchesNothing(t *testing.T) {
 			t.Errorf("the epoch is %d", epoch)
 		}
 	})
+}
+
+// What the old records know is read before the new ones are made, and must be all that there is when they go.
+func TestRecordsThatChangeDuringARestoreStay(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Shared(t)
+	p := newPast(t, c, 10)
+	letGo := lockTable(t, c, p.name, `LOCK TABLE head IN ACCESS SHARE MODE`)
+	done := p.begin(t)
+	c.Exec(t, p.name, `INSERT INTO log (revision, at, account_id, facts, fact_digest, story_digest, chain)
+		SELECT revision + 1, at, account_id, facts, fact_digest, story_digest, sha256(chain)
+		FROM log ORDER BY revision DESC LIMIT 1`)
+	letGo()
+	if err := <-done; !errors.Is(err, store.ErrAtWork) || !strings.Contains(err.Error(), "were changed meanwhile") {
+		t.Errorf("got %v, want %v", err, store.ErrAtWork)
+	}
+	c.Exec(t, p.name, `DELETE FROM log WHERE revision = (SELECT MAX(revision) FROM log)`)
+	if epoch := p.whole(t); epoch != 1 {
+		t.Errorf("the epoch is %d", epoch)
+	}
 }
 
 // What the old records retired, and what the folder's list knows, is retired again, in older schemas too.

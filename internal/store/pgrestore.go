@@ -24,6 +24,11 @@ func (t *target) put(ctx context.Context, file string, old known) (aside string,
 	if err := t.openWorkshop(ctx); err != nil {
 		return "", fmt.Errorf("making the tables: %w", err)
 	}
+	defer func() {
+		if err != nil {
+			t.leaveWorkshop()
+		}
+	}()
 	if _, err := t.conn.exec(`BEGIN`); err != nil {
 		return "", err
 	}
@@ -53,7 +58,7 @@ func (t *target) openWorkshop(ctx context.Context) error {
 	if others > 0 {
 		return fmt.Errorf("the schema %s holds tables of another program; move them away", workshop)
 	}
-	for _, text := range []string{`DROP SCHEMA IF EXISTS ` + workshop + ` CASCADE`, `CREATE SCHEMA ` + workshop} {
+	for _, text := range []string{dropWorkshop, `CREATE SCHEMA ` + workshop} {
 		if err := t.run(text); err != nil {
 			return err
 		}
@@ -61,6 +66,16 @@ func (t *target) openWorkshop(ctx context.Context) error {
 	config := t.config.Copy()
 	config.RuntimeParams["search_path"] = workshop
 	return withLocked(config, func(m *goose.Provider) error { _, err := m.Up(ctx); return err })
+}
+
+const dropWorkshop = `DROP SCHEMA IF EXISTS ` + workshop + ` CASCADE`
+
+// leaveWorkshop leaves nothing there, where the server can still be told so. The next restore would do it.
+func (t *target) leaveWorkshop() {
+	t.conn.base = context.Background() // the caller may have gone away
+	if _, err := t.conn.exec(rollback); err == nil {
+		t.run(dropWorkshop)
+	}
 }
 
 // run makes a statement that is not worth preparing.

@@ -51,6 +51,13 @@ func newPast(t *testing.T, c *pgtest.Cluster, n int) *past {
 	return p
 }
 
+// schemas are those that restores have made.
+func (p *past) schemas(t *testing.T) []string {
+	t.Helper()
+	return pgtest.Column[string](t, p.cluster, p.name,
+		`SELECT nspname::TEXT FROM pg_namespace WHERE nspname LIKE '%restor%'`)
+}
+
 func (p *past) restore(t *testing.T) (store.RestoreReport, error) {
 	t.Helper()
 	return store.Restore(t.Context(), filepath.Join(t.TempDir(), "data"), p.backup, p.on, by)
@@ -236,6 +243,9 @@ func TestWhoeverUsesTheDatabaseKeepsARestoreOut(t *testing.T) {
 		if epoch := p.whole(t); epoch != 1 {
 			t.Errorf("%s: the epoch is %d", what, epoch)
 		}
+		if schemas := p.schemas(t); len(schemas) > 0 {
+			t.Errorf("%s: it leaves the schemas %v", what, schemas)
+		}
 	}
 	put(false)
 	_, err := p.restore(t)
@@ -263,9 +273,7 @@ func TestWhoeverUsesTheDatabaseKeepsARestoreOut(t *testing.T) {
 	if epoch := p.whole(t); epoch != 2 {
 		t.Errorf("the epoch is %d", epoch)
 	}
-	schemas := pgtest.Column[string](t, p.cluster, p.name,
-		`SELECT nspname::TEXT FROM pg_namespace WHERE nspname LIKE '%restor%'`)
-	if d := cmp.Diff([]string{"before_restore_1"}, schemas); d != "" {
+	if d := cmp.Diff([]string{"before_restore_1"}, p.schemas(t)); d != "" {
 		t.Errorf("the schemas (-want +got):\n%s", d)
 	}
 	if err := db.Degraded(); err == nil || !strings.Contains(err.Error(), "restart it") {

@@ -84,28 +84,30 @@ func (t *target) checkRights() error {
 	var schemas, tables bool
 	err := t.conn.one(`
 		SELECT quote_ident(current_schema()), current_database(), current_user,
-			has_database_privilege(current_database(), 'CREATE'), has_schema_privilege(current_schema(), 'CREATE')`,
-		nil, &t.home, &database, &user, &schemas, &tables)
+			has_database_privilege(current_database(), 'CREATE'),
+			has_schema_privilege(current_schema(), 'CREATE')`, nil, &t.home, &database, &user, &schemas, &tables)
 	switch {
 	case err != nil:
 		return err
 	case !schemas:
-		return fmt.Errorf("the user %s may not make schemas in the database %s, where the old records would be set "+
-			"aside; GRANT CREATE ON DATABASE %[2]s TO %[1]s", user, database)
+		return fmt.Errorf("the user %s may not make schemas in the database %s, where the old records would be "+
+			"set aside; GRANT CREATE ON DATABASE %[2]s TO %[1]s", user, database)
 	case !tables:
-		return fmt.Errorf("the user %s may not make tables in the schema %s; GRANT CREATE ON SCHEMA %[2]s TO %[1]s",
-			user, t.home)
+		return fmt.Errorf("the user %s may not make tables in the schema %s; "+
+			"GRANT CREATE ON SCHEMA %[2]s TO %[1]s", user, t.home)
 	}
 	return t.conn.each(func(rows *sql.Rows) error {
 		var name, owner string
 		if err := rows.Scan(&name, &owner); err != nil {
 			return err
 		}
-		return fmt.Errorf("the table %s belongs to %s; restore as that user: new tables would be %s's", name, owner, user)
+		return fmt.Errorf("the table %s belongs to %s; restore as that user: new tables would be %s's",
+			name, owner, user)
 	}, `
 		SELECT tablename, tableowner
 		FROM pg_tables
-		WHERE schemaname = current_schema() AND tablename IN (`+quoted(ourTables())+`) AND tableowner <> current_user
+		WHERE schemaname = current_schema() AND tableowner <> current_user
+			AND tablename IN (`+quoted(ourTables())+`)
 		LIMIT 1`)
 }
 
@@ -160,14 +162,10 @@ func (t *target) known(ctx context.Context) (old known, err error) {
 	if !t.ours {
 		return old, nil
 	}
-	epochs, err := t.has("epochs")
-	if err != nil {
-		return old, err
-	}
 	if _, err := t.conn.exec(beginReading); err != nil {
 		return old, err
 	}
-	if old, err = knownBy(ctx, t.conn, epochs); err != nil {
+	if old, err = knownBy(ctx, t.conn, t.has); err != nil {
 		return known{}, fmt.Errorf("reading the old records, whose retirements must not be lost: %w; "+
 			"if they are past reading, restore into an empty database", err)
 	}

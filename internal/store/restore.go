@@ -43,6 +43,7 @@ type known struct {
 	head    ostiary.Head
 	epoch   uint64
 	retired []ostiary.Hash
+	revoked []ostiary.Hash // credentials of programs that follow the log
 }
 
 // Restore puts a backup in the place of a folder's records, or of those in PostgreSQL. The old ones are set
@@ -105,7 +106,7 @@ func (r *restoring) run(ctx context.Context, file string) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := r.renew(ctx, retired); err != nil {
+	if err := r.renew(ctx, retired, old.revoked); err != nil {
 		return fmt.Errorf("making the backup ready: %w", err)
 	}
 	r.report.Aside, err = to.put(ctx, r.fresh, old)
@@ -214,9 +215,10 @@ func (r *restoring) learn(hashes []ostiary.Hash) (map[ostiary.Hash]bool, error) 
 // restoreStory is what the entry of a restore says that it is.
 const restoreStory = "restore"
 
-// renew makes of the copy what the records will be: the next epoch, with what is known as retired retired
-// again, and an entry that says what was done. It comes before anybody can see them.
-func (r *restoring) renew(ctx context.Context, retired map[ostiary.Hash]bool) (err error) {
+// renew makes of the copy what the records will be: the next epoch, with what is known as retired and revoked
+// so again, and an entry that says what was done. It comes before anybody can see them.
+func (r *restoring) renew(ctx context.Context, retired map[ostiary.Hash]bool, revoked []ostiary.Hash,
+) (err error) {
 	e, err := openSQLite(ctx, r.fresh)
 	if err != nil {
 		return err
@@ -242,6 +244,9 @@ func (r *restoring) renew(ctx context.Context, retired map[ostiary.Hash]bool) (e
 	}
 	if r.report.Retired, err = w.retireAgain(retired, becauseRestored); err != nil {
 		return fmt.Errorf("retiring tokens again: %w", err)
+	}
+	if err := w.revokeAgain(revoked); err != nil {
+		return fmt.Errorf("revoking credentials again: %w", err)
 	}
 	story := ostiary.Story{What: restoreStory, By: r.by, Details: map[string]string{
 		"backup_revision":   strconv.FormatUint(r.report.Backup, 10),

@@ -43,31 +43,40 @@ func (f *folder) read(ctx context.Context) (old known, err error) {
 		return old, err
 	}
 	defer c.close()
-	var epochs int // older schemas have none
-	err = c.one(`
-		SELECT COUNT(name)
-		FROM sqlite_master
-		WHERE type = 'table' AND name = 'epochs'`, nil, &epochs)
+	return knownBy(ctx, c, func(table string) (have bool, err error) {
+		err = c.one(`
+			SELECT COUNT(name) > 0
+			FROM sqlite_master
+			WHERE type = 'table' AND name = $1`, []any{table}, &have)
+		return have, err
+	})
+}
+
+// knownBy reads it from records of this schema, or of an older one that lacks some tables.
+func knownBy(ctx context.Context, c *conn, has func(table string) (bool, error)) (old known, err error) {
+	epochs, err := has("epochs")
 	if err != nil {
 		return old, err
 	}
-	return knownBy(ctx, c, epochs > 0)
-}
-
-// knownBy reads it from records of this schema, or of an older one.
-func knownBy(ctx context.Context, c *conn, epochs bool) (old known, err error) {
-	if old.head, err = readHead(c); err != nil {
-		return known{}, err
+	edges, err := has("edges")
+	if err != nil {
+		return old, err
 	}
 	if old.epoch = 1; epochs {
 		if old.epoch, err = readEpoch(c); err != nil {
-			return known{}, err
+			return old, err
 		}
 	}
-	if old.retired, err = (&reader{ctx: ctx, conn: c}).retiredSecrets(); err != nil {
-		return known{}, err
+	if edges {
+		if old.revoked, err = revokedEdges(c); err != nil {
+			return old, err
+		}
 	}
-	return old, nil
+	if old.head, err = readHead(c); err != nil {
+		return old, err
+	}
+	old.retired, err = (&reader{ctx: ctx, conn: c}).retiredSecrets()
+	return old, err
 }
 
 // put renames the file. The old database keeps a second name.
