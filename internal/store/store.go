@@ -53,7 +53,7 @@ type DB struct {
 	recent recent
 	seen   atomic.Pointer[ostiary.Head] // what this node decides by
 
-	again int           // guarded by turn: tokens that were retired again
+	epoch atomic.Uint64
 	lost  atomic.Uint64 // connections that turned out to be gone
 
 	health health
@@ -153,7 +153,10 @@ func (db *DB) start(ctx context.Context, o Options) (err error) {
 	if db.writing, err = db.connect(context.WithoutCancel(ctx), true); err != nil {
 		return fmt.Errorf("opening %s: %w", name, err)
 	}
-	if db.head, err = readHead(db.writing); err != nil {
+	if db.head, err = readHead(db.writing); err == nil {
+		err = db.takeEpoch(db.writing)
+	}
+	if err != nil {
 		return fmt.Errorf("opening %s: %w", name, err)
 	}
 	return db.meetMark(ctx, markPath(db.dir, o), o)
