@@ -28,6 +28,8 @@ type Registry interface {
 type Memory interface {
 	Revision() uint64
 	Changed() <-chan struct{} // closed when the revision is another
+	Holds() ostiary.Digests
+	HeldAt(revision uint64) (ostiary.Digests, bool) // one of the last; not found where that is not known
 }
 
 // Nodes says what this node has applied, and knows what the others have.
@@ -54,6 +56,8 @@ type Nodes struct {
 	vouched   map[string]vouched // of the nodes that follow this one, by id
 	unsaid    map[string]bool    // those of them that have said something since it was passed on
 	vouchable chan struct{}
+
+	comparer comparer
 }
 
 // A vouched node follows this one. What it says goes on to the registry.
@@ -100,6 +104,9 @@ func (n *Nodes) Run(ctx context.Context) {
 	running.Go(func() { n.confirm(ctx) })
 	running.Go(func() { n.beat(ctx) })
 	running.Go(func() { n.passOn(ctx) })
+	if n.comparer.mend != nil {
+		running.Go(func() { n.mendOnDoubt(ctx) })
+	}
 	n.watch(ctx)
 	running.Wait()
 	if err := n.speak(context.WithoutCancel(ctx), true); err != nil {
@@ -155,7 +162,9 @@ func (n *Nodes) speak(ctx context.Context, stopped bool) error {
 	defer stop()
 	before := n.clock()
 	nodes, stamps := n.speakers()
-	if err := n.reg.KeepNodes(ctx, append(nodes, n.now(stopped))...); err != nil {
+	me := n.now(stopped)
+	me.Holds = n.memory.Holds()
+	if err := n.reg.KeepNodes(ctx, append(nodes, me)...); err != nil {
 		return err
 	}
 	n.spoken(before)
@@ -188,7 +197,7 @@ func (n *Nodes) watch(ctx context.Context) {
 		n.sight(ctx)
 		pause := look
 		if n.idle() {
-			pause = Beat
+			pause = n.leisure()
 		}
 		select {
 		case <-ctx.Done():
@@ -217,6 +226,11 @@ func (n *Nodes) sight(ctx context.Context) {
 		return
 	}
 	at := n.clock() // after the query: no beat that it shows is newer
+	n.compare(this, nodes, n.sighted(nodes, at, this), at)
+}
+
+// sighted keeps when each node was first known to have its beat, and tells those that wait for that.
+func (n *Nodes) sighted(nodes []ostiary.Node, at time.Duration, read int) map[string]sighting {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	still := make(map[string]sighting, len(nodes))
@@ -227,15 +241,19 @@ func (n *Nodes) sight(ctx context.Context) {
 		}
 		still[node.ID] = s
 	}
-	n.seen, n.read = still, this
+	n.seen, n.read = still, read
 	close(n.told)
 	n.told = make(chan struct{})
+	return still
 }
 
 // Vouch puts a node on record that follows this one. The stamp is its own, and comes back from Said.
 func (n *Nodes) Vouch(node ostiary.Node, stamp int64) {
 	n.mu.Lock()
 	v := n.vouched[node.ID]
+	if node.Holds.Head.Revision == 0 {
+		node.Holds = v.node.Holds
+	}
 	v.node, v.stamp = node, stamp
 	n.vouched[node.ID], n.unsaid[node.ID] = v, true
 	n.mu.Unlock()
