@@ -23,7 +23,7 @@ type Node struct {
 	SeenOn  time.Time     // of its last beat, by the database's clock
 	Quiet   time.Duration // since then, by that clock; nobody is safe by it
 
-	Holds   Digests // what its memory held at one moment; of revision zero: it does not say
+	Holds   Digests `json:",omitzero"` // what its memory held at one moment; of revision zero: it does not say
 	Differs bool    // at that revision this node's memory holds something else
 }
 

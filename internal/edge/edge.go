@@ -148,11 +148,22 @@ func (e *Edge) MayDecide() bool {
 // Err is why the server is not followed; nil while it is.
 func (e *Edge) Err() error { return e.client.Err() }
 
-// Close ends following, and hands on what was counted last, as far as ctx lasts.
+// Differ is that the server has found this memory to differ from its own; nil while it has not.
+func (e *Edge) Differ() error { return e.client.Differ() }
+
+// stopWithin is how long Close waits for the server to read that this node stops.
+const stopWithin = time.Second
+
+// Close ends deciding and following, hands on what was counted last, and tells the other nodes that this one has
+// stopped: as far as ctx lasts.
 func (e *Edge) Close(ctx context.Context) error {
 	err := e.Authority.Close(ctx)
+	e.Directory.SetReady(false) // no receipt waits for it from now on
 	if e.stop != nil {
 		e.uses.flush(ctx)
+		within, done := context.WithTimeout(ctx, stopWithin)
+		e.client.Stop(within)
+		done()
 		e.stop()
 		e.running.Wait()
 	}
@@ -163,7 +174,7 @@ func (e *Edge) Close(ctx context.Context) error {
 func (e *Edge) Feed() *feed.Server {
 	return feed.NewServer(e.Directory, e.ring, feed.Options{
 		Name: e.opt.Node.Name, Lease: e.Follower.Lease, Vouch: e.client.Vouch, Said: e.client.Said,
-		Meet: e.client.Meet, Use: e.client.Use, Log: e.opt.Log,
+		Differs: e.client.Differs, Meet: e.client.Meet, Use: e.client.Use, Log: e.opt.Log,
 	})
 }
 
@@ -183,6 +194,8 @@ func (e *Edge) meet(ctx context.Context, c authority.Contact) error {
 type sink struct{ e *Edge }
 
 func (s sink) Head() ostiary.Head { return s.e.Directory.Head() }
+
+func (s sink) Holds() ostiary.Digests { return s.e.Directory.Holds() }
 
 func (s sink) Apply(c ostiary.Change, emails map[ostiary.ID]string) error {
 	if err := s.e.memory.Apply(c, emails); err != nil {
@@ -207,5 +220,11 @@ func (s sink) Fill(r io.Reader) error {
 		return err
 	}
 	copied.SetReady(true)
-	return s.e.become(copied)
+	if err := s.e.become(copied); err != nil {
+		return err
+	}
+	if s.e.keeper != nil {
+		s.e.keeper.Again()
+	}
+	return nil
 }
