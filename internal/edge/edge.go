@@ -98,6 +98,9 @@ func (e *Edge) begin() error {
 	switch {
 	case err == nil:
 		e.opt.Log.Info("decisions are made from the local copy", "revision", holds.Revision)
+	case !errors.Is(err, fs.ErrNotExist) && holds.Revision > 0 && e.opt.Node.Stale:
+		e.opt.Log.Error("decisions are made from a local copy whose lease is over, as --serve-stale wants it",
+			"revision", holds.Revision, "written", about.At, "error", err)
 	case !errors.Is(err, fs.ErrNotExist):
 		e.opt.Log.Warn("no decision is made before the server is heard", "error", err)
 	}
@@ -120,6 +123,7 @@ func (e *Edge) Start() {
 	e.stop = stop
 	e.running.Go(func() { e.client.Run(ctx) })
 	e.running.Go(func() { e.uses.run(ctx) })
+	e.running.Go(func() { follow.Tell(ctx, e.opt.Log, e.Follower.Stale(e.opt.Node.Lease), e.differs()) })
 	if e.keeper != nil {
 		e.running.Go(func() { e.keeper.Run(ctx) })
 	}
@@ -147,6 +151,12 @@ func (e *Edge) MayDecide() bool {
 
 // Err is why the server is not followed; nil while it is.
 func (e *Edge) Err() error { return e.client.Err() }
+
+func (e *Edge) differs() follow.Trouble {
+	return follow.Trouble{
+		Is: e.Differ, Says: "the server holds different records at the same revision", Over: "memory is what the server holds again",
+	}
+}
 
 // Differ is that the server has found this memory to differ from its own; nil while it has not.
 func (e *Edge) Differ() error { return e.client.Differ() }
