@@ -1,0 +1,184 @@
+package fleet
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"ostiary/internal/store/pgtest"
+)
+
+// failSyncs has every sync of some processes fail, and of those that they start from now on, until it is mended.
+func (f *fleet) failSyncs(pids ...int) (mend func()) {
+	f.Helper()
+	args := []string{
+		"-qq", "-f", "-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:error=EIO",
+		"-o", filepath.Join(f.TempDir(), "trace"),
+	}
+	for _, pid := range pids {
+		args = append(args, "-p", fmt.Sprint(pid))
+	}
+	strace := exec.Command("strace", args...)
+	var said bytes.Buffer
+	strace.Stderr = &said
+	if err := strace.Start(); err != nil {
+		f.without(fmt.Sprintf("strace, to make a disk fail: %v", err))
+	}
+	over := make(chan struct{})
+	go func() {
+		strace.Wait()
+		close(over)
+	}()
+	mend = func() {
+		strace.Process.Signal(os.Interrupt) // it lets go of them
+		<-over
+	}
+	f.Cleanup(mend)
+	for end := time.Now().Add(10 * time.Second); !watched(pids); time.Sleep(5 * time.Millisecond) {
+		select {
+		case <-over:
+			f.without("strace that may watch: " + said.String())
+		default:
+		}
+		if time.Now().After(end) {
+			f.Fatal("strace does not watch within 10 seconds")
+		}
+	}
+	return mend
+}
+
+// watched says whether each process is traced, or has ended.
+func watched(pids []int) bool {
+	for _, pid := range pids {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		if err == nil && strings.Contains(string(text), "TracerPid:\t0\n") {
+			return false
+		}
+	}
+	return true
+}
+
+// without skips a test for want of something, and fails it with CI=true.
+func (f *fleet) without(what string) {
+	f.Helper()
+	if os.Getenv("CI") == "true" {
+		f.Fatalf("this needs %s", what)
+	}
+	f.Skipf("this needs %s", what)
+}
+
+// servers are the processes of PostgreSQL below its first one.
+func (f *fleet) servers() []int {
+	f.Helper()
+	return pgtest.Column[int](f.T, f.pg, "postgres", `SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()`)
+}
+
+// panics counts how often the server gave up because of its disk.
+func (f *fleet) panics() int {
+	text, err := os.ReadFile(f.pg.LogFile())
+	if err != nil {
+		f.Fatal(err)
+	}
+	return strings.Count(string(text), "PANIC:")
+}
+
+// The disk fails once: the server panics, and comes back by itself with what it had acknowledged.
+func TestTheDatabaseCannotSync(t *testing.T) {
+	long(t)
+	t.Parallel()
+	f := newFleet(t, []string{"a", "b"}, "--lease", "30s")
+	s := f.storm(2, 3, 2*time.Millisecond)
+	kept := s.apart(f.nodes[0])
+	time.Sleep(time.Second)
+	clients := f.repeat(2)
+	for range 2 {
+		before := f.panics()
+		mend := f.failSyncs(f.servers()...)
+		f.eventually("the server panics", 10*time.Second, func() bool { return f.panics() > before })
+		mend()
+		f.pg.AgainIfGone(t)
+		s.changesGoOn(kept)
+	}
+	time.Sleep(time.Second)
+	clients.end()
+	s.endWhole(10 * time.Second)
+}
+
+// The disk goes on failing: the server cannot even start again.
+func TestTheDatabaseCannotSyncForLong(t *testing.T) {
+	long(t)
+	t.Parallel()
+	f := newFleet(t, []string{"a", "b"}, "--lease", "40s")
+	s := f.storm(2, 3, 2*time.Millisecond)
+	kept := s.apart(f.nodes[0])
+	time.Sleep(time.Second)
+	clients := f.repeat(2)
+	mend := f.failSyncs(append(f.servers(), f.pg.Pid())...)
+	s.changesFail(kept)
+	s.holdOut(kept, false, 4*time.Second)
+	mend()
+	f.pg.AgainIfGone(t)
+	s.changesGoOn(kept)
+	time.Sleep(time.Second)
+	clients.end()
+	s.endWhole(20 * time.Second)
+}
+
+// What a disk refused to write it may say only once: the node makes no more changes, also when the disk is well
+// again. It decides, counts as done what may have been, and asks for a restart.
+func TestSQLiteCannotSync(t *testing.T) {
+	long(t)
+	t.Parallel()
+	f := newAlone(t, filepath.Join(t.TempDir(), "data"))
+	n := f.nodes[0]
+	s := f.storm(2, 3, 2*time.Millisecond)
+	kept, gone, doubt := s.apart(n), s.apart(n), s.apart(n)
+	time.Sleep(time.Second)
+	if s.made(n, "DELETE", "/v2"+gone.cid, nil) == "" {
+		t.Fatal("a token cannot be retired")
+	}
+	s.calm.Store(true)
+	time.Sleep(100 * time.Millisecond)
+	mend := f.failSyncs(n.cmd.Process.Pid)
+	const key = "Idempotency-Key: in doubt"
+	if status, text := n.operate("DELETE", "/v2"+doubt.cid, nil, nil, key); status != 503 {
+		t.Errorf("a retirement that cannot be written is answered %d %s", status, text)
+	}
+	refused := func() {
+		t.Helper()
+		for _, token := range []held{gone, doubt} {
+			if status, _, err := n.ask(token.text, "app0"); status != 401 {
+				t.Errorf("a token that is, or may be, retired is answered %d, %v", status, err)
+			}
+		}
+	}
+	refused()
+	s.calm.Store(false)
+	s.holdOut(kept, false, 2*time.Second)
+	mend()
+	s.holdOut(kept, false, 2*time.Second)
+	refused()
+	if !strings.Contains(n.log(), "restart the server") {
+		t.Error("it does not ask for a restart")
+	}
+	s.still()
+
+	n.kill()
+	if err := n.start(); err != nil {
+		t.Fatal(err)
+	}
+	s.changesGoOn(kept)
+	if status, _ := n.operate("DELETE", "/v2"+doubt.cid, nil, nil, key); status != 200 {
+		t.Errorf("repeated under its key, the retirement answers %d", status)
+	}
+	refused()
+	if err := n.stop(); err != nil {
+		t.Errorf("it does not stop in good order: %v", err)
+	}
+	s.endWhole(within)
+}
