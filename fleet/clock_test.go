@@ -64,7 +64,9 @@ func shift() (seconds int64) {
 		}
 	}
 	out := filepath.Join(folder, "ostiary-shifted")
-	if said, err := exec.Command("go", "build", "-overlay", overlay, "-o", out, "../cmd/ostiary").CombinedOutput(); err != nil {
+	// The first time it takes a minute, on every processor: other tests come first.
+	build := exec.Command("nice", "-n", "19", "go", "build", "-overlay", overlay, "-o", out, "../cmd/ostiary")
+	if said, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building the program with a date of its own: %w\n%s", err, said)
 	}
 	return out, nil

@@ -30,7 +30,7 @@ func previous(t *testing.T) string {
 	for _, line := range []string{
 		"git -C .. archive --output " + folder + "/tree.tar " + commit,
 		"tar -x -f " + folder + "/tree.tar -C " + folder,
-		"go -C " + folder + " build -o " + out + " ./cmd/ostiary",
+		"nice -n 19 go -C " + folder + " build -o " + out + " ./cmd/ostiary",
 	} {
 		args := strings.Fields(line)
 		if said, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
