@@ -3,6 +3,7 @@ package fleet
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -163,9 +164,7 @@ func TestSQLiteCannotSync(t *testing.T) {
 	mend()
 	s.holdOut(kept, false, 2*time.Second)
 	refused()
-	if !strings.Contains(n.log(), "restart the server") {
-		t.Error("it does not ask for a restart")
-	}
+	n.asksForARestart(t)
 	s.still()
 
 	n.kill()
@@ -181,4 +180,65 @@ func TestSQLiteCannotSync(t *testing.T) {
 		t.Errorf("it does not stop in good order: %v", err)
 	}
 	s.endWhole(within)
+}
+
+// asksForARestart demands that the operator is told: in the log, and by /readyz on the admin listener.
+func (n *node) asksForARestart(t *testing.T) {
+	t.Helper()
+	const words = "restart the server"
+	if !strings.Contains(n.log(), words) {
+		t.Errorf("the log of %s does not ask for a restart", n.name)
+	}
+	_, after, _ := strings.Cut(n.log(), `"admin_url":"`)
+	admin, _, _ := strings.Cut(after, `"`)
+	w, err := n.door.Get(admin + "/readyz?for=changes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Body.Close()
+	if text, err := io.ReadAll(w.Body); w.StatusCode != 503 || !strings.Contains(string(text), words) {
+		t.Errorf("%s says %d %s, %v of its changes", n.name, w.StatusCode, text, err)
+	}
+}
+
+// The records are in PostgreSQL, and what the node itself writes down cannot be synced.
+func TestANodeOnPostgreSQLCannotSync(t *testing.T) {
+	long(t)
+	t.Parallel()
+	f := newFleet(t, []string{"a", "b"}, "--lease", "20s")
+	failing := f.add("failing", "--lease", "20s")
+	s := f.storm(2, 2, 2*time.Millisecond) // changes are made at a and b
+	a, kept := f.nodes[0], s.apart(f.nodes[0])
+	doubt := s.apart(a)
+	mend := f.failSyncs(failing.cmd.Process.Pid)
+	const key = "Idempotency-Key: in doubt"
+	if status, text := failing.operate("DELETE", "/v2"+doubt.cid, nil, nil, key); status != 503 {
+		t.Errorf("a retirement that cannot be written down is answered %d %s", status, text)
+	}
+	mend()
+	for range 20 {
+		if status := s.describe(failing, kept); status != 503 || failing.ready("changes") || !failing.ready("decisions") {
+			t.Fatalf("after a failed sync a change answers %d", status)
+		}
+		if status := s.describe(a, kept); status != 200 {
+			t.Fatalf("a change at another node answers %d", status)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	failing.asksForARestart(t)
+	if s.made(a, "DELETE", "/v2"+doubt.cid, nil, key) == "" {
+		t.Error("another node does not say that the token is retired")
+	}
+	for _, n := range f.nodes {
+		if status, _, err := n.ask(doubt.text, "app0"); status != 401 {
+			t.Errorf("%s answers %d, %v to a retired token", n.name, status, err)
+		}
+	}
+	failing.kill()
+	if err := failing.start(); err != nil {
+		t.Fatal(err)
+	}
+	f.eventually("it makes changes again", 5*time.Second, func() bool { return s.describe(failing, kept) == 200 })
+	s.end(within)
+	s.verify()
 }
