@@ -52,6 +52,7 @@ type fleet struct {
 	pg       *pgtest.Cluster // nil: one node, with SQLite
 	database string          // its name
 	nodes    []*node
+	patience time.Duration // how long a start may take; zero: half a minute
 
 	mu      sync.Mutex
 	answers []seen
@@ -116,6 +117,8 @@ type node struct {
 	door            *http.Client // for those who ask
 	socket          *http.Client // the operator's
 
+	patience time.Duration
+
 	cmd   *exec.Cmd
 	mu    sync.Mutex
 	lines bytes.Buffer
@@ -133,7 +136,9 @@ func (f *fleet) add(name string, args ...string) *node {
 // prepare makes a node that is not started.
 func (f *fleet) prepare(name string, args ...string) *node {
 	f.Helper()
-	n := &node{name: name, data: filepath.Join(f.TempDir(), name), env: f.env()}
+	n := &node{
+		name: name, data: filepath.Join(f.TempDir(), name), patience: max(30*time.Second, f.patience), env: f.env(),
+	}
 	n.args = append([]string{
 		program, "serve", "--data", n.data, "--node-name", name, "--admin-listen", "127.0.0.1:0",
 	}, args...)
@@ -176,7 +181,7 @@ func (n *node) start() error {
 	n.url = ""
 	select {
 	case n.url = <-found:
-	case <-time.After(30 * time.Second):
+	case <-time.After(n.patience):
 	}
 	if n.url == "" {
 		n.kill()

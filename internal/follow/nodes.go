@@ -54,12 +54,14 @@ type Nodes struct {
 	vouched   map[string]vouched // of the nodes that follow this one, by id
 	unsaid    map[string]bool    // those of them that have said something since it was passed on
 	vouchable chan struct{}
+	newcomer  chan struct{} // holds one element after a node began to follow this one
 }
 
 // A vouched node follows this one. What it says goes on to the registry.
 type vouched struct {
 	node        ostiary.Node
 	stamp, said int64
+	heard       bool // since the registry was last told of all that were
 }
 
 // A sighting is when, on this node's clock, another one was first known to have a beat. Clocks of other
@@ -81,6 +83,7 @@ func NewNodes(reg Registry, me ostiary.Node, f *Follower, memory Memory, within 
 		reg: reg, me: me, memory: memory, log: l, clock: f.lease.clock, spoken: f.lease.spoke, narrowed: f.narrowed, applied: f.Applied, within: within,
 		seen: map[string]sighting{}, woken: make(chan struct{}, 1), told: make(chan struct{}),
 		vouched: map[string]vouched{}, unsaid: map[string]bool{}, vouchable: make(chan struct{}, 1),
+		newcomer: make(chan struct{}, 1),
 	}
 }
 
@@ -138,6 +141,7 @@ func (n *Nodes) beat(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		case <-n.newcomer:
 		}
 	}
 }
@@ -232,15 +236,26 @@ func (n *Nodes) sight(ctx context.Context) {
 	n.told = make(chan struct{})
 }
 
-// Vouch puts a node on record that follows this one. The stamp is its own, and comes back from Said.
+// Vouch puts a node on record that follows this one. The stamp is its own, and comes back from Said. What the
+// node says again it says at the next beat; one that is new has no lease before the first.
 func (n *Nodes) Vouch(node ostiary.Node, stamp int64) {
 	n.mu.Lock()
-	v := n.vouched[node.ID]
-	v.node, v.stamp = node, stamp
-	n.vouched[node.ID], n.unsaid[node.ID] = v, true
-	n.mu.Unlock()
+	defer n.mu.Unlock()
+	was, known := n.vouched[node.ID]
+	n.vouched[node.ID] = vouched{node, stamp, was.said, true}
+	if !known {
+		wake(n.newcomer)
+	}
+	if was.node != node {
+		n.unsaid[node.ID] = true
+		wake(n.vouchable)
+	}
+}
+
+// wake tells somebody who waits for it, or will.
+func wake(c chan struct{}) {
 	select {
-	case n.vouchable <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
@@ -252,25 +267,37 @@ func (n *Nodes) Said(id string) int64 {
 	return n.vouched[id].said
 }
 
-// passOn tells the registry at once what the nodes have applied that follow this one, many at a time.
+// passOn tells the registry at once what the nodes have applied that follow this one, many at a time; and every
+// Beat all that were heard, since what was told may be lost.
 func (n *Nodes) passOn(ctx context.Context) {
+	tick := time.NewTicker(Beat)
+	defer tick.Stop()
 	for {
+		again := false
 		select {
 		case <-ctx.Done():
 			return
 		case <-n.vouchable:
+		case <-tick.C:
+			again = true
 		}
-		within, stop := context.WithTimeout(ctx, patience)
-		n.reg.PutNodes(within, n.toPassOn()...) // their next word says it again
-		stop()
+		if nodes := n.toPassOn(again); len(nodes) > 0 {
+			within, stop := context.WithTimeout(ctx, patience)
+			n.reg.PutNodes(within, nodes...)
+			stop()
+		}
 	}
 }
 
-func (n *Nodes) toPassOn() (nodes []ostiary.Node) {
+func (n *Nodes) toPassOn(again bool) (nodes []ostiary.Node) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for id := range n.unsaid {
-		nodes = append(nodes, n.vouched[id].node)
+	for id, v := range n.vouched {
+		if n.unsaid[id] || again && v.heard {
+			nodes = append(nodes, v.node)
+			v.heard = v.heard && !again
+			n.vouched[id] = v
+		}
 	}
 	clear(n.unsaid)
 	return nodes
