@@ -248,11 +248,13 @@ func TestWhoeverUsesTheDatabaseKeepsARestoreOut(t *testing.T) {
 		}
 	}
 	put(false)
+	letGo := p.hold(t, users) // it is refused before it would have to wait for this
 	_, err := p.restore(t)
+	letGo()
 	refused("a node at work", err, store.ErrAtWork, "host-x:8700", "stop each")
 	put(true)
 
-	letGo := p.hold(t, accounts)
+	letGo = p.hold(t, accounts)
 	done := p.begin(t)
 	put(false)
 	letGo()

@@ -37,18 +37,25 @@ func openTarget(ctx context.Context, at DSN) (*target, error) {
 		return nil, fmt.Errorf("opening the database: %w", err)
 	}
 	t := &target{config: config, pool: pool(config, map[string]time.Duration{
-		"lock_timeout": lockWithin, "statement_timeout": 0, "idle_in_transaction_session_timeout": 0,
+		"lock_timeout": lockWithin, "statement_timeout": 0, "idle_in_transaction_session_timeout": statementFor,
 	})}
 	if t.conn, err = newConn(ctx, t.pool); err != nil {
 		return nil, errors.Join(err, t.pool.Close())
 	}
 	// Nothing says how long rows take. A server that is gone is known by its connection.
 	t.conn.base, t.conn.patience = ctx, readingFor
-	if err := t.check(ctx); err != nil {
+	if err = t.run(knowTheDead); err == nil {
+		err = t.check(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, t.close())
 	}
 	return t, nil
 }
+
+// knowTheDead has the server notice within half a minute that this machine is gone, and let go of its locks.
+const knowTheDead = `SELECT set_config('tcp_keepalives_idle', '10', FALSE),
+	set_config('tcp_keepalives_interval', '5', FALSE), set_config('tcp_keepalives_count', '3', FALSE)`
 
 func (t *target) check(ctx context.Context) error {
 	var alone bool

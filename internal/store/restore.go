@@ -192,12 +192,15 @@ func (c *conn) lastIDs(into *RestoreReport) error {
 // A walk gives the log of a database that nobody else uses.
 type walk struct{ conn *conn }
 
+// walkBatch is small, since nobody waits in between, and an entry can be as long as a list of members.
+const walkBatch = 20
+
 func (w *walk) Changes(ctx context.Context, after uint64, fn func(ostiary.Change) error) error {
-	return eachChange(after, fn, func(after uint64) ([]ostiary.Change, error) {
+	return eachChange(after, walkBatch, fn, func(after uint64) ([]ostiary.Change, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		return readChanges(w.conn, after, batch)
+		return readChanges(w.conn, after, walkBatch)
 	})
 }
 
