@@ -227,6 +227,31 @@ func TestWhatCannotBeComparedSaysWhy(t *testing.T) {
 	}
 }
 
+// A node that is always ahead is compared all the same, at what it said first.
+func TestANodeThatIsAlwaysAheadIsCompared(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, "a", "b")
+	a, b := f.nodes["a"], f.nodes["b"]
+	look := func() {
+		f.speak()
+		short, done := context.WithTimeout(t.Context(), 150*time.Millisecond)
+		a.Compare(short)
+		done()
+	}
+	b.change(t, nil, retired(3, true))
+	look()
+	for range 10 {
+		b.change(t, nil)
+		look()
+	}
+	a.change(t, nil) // the same revision as b's first word, and not the same records
+	b.change(t, nil)
+	look()
+	if c := a.Compared()[0]; c.At != 1 || !c.Differs || !strings.Contains(c.Why, "not reached") {
+		t.Errorf("it is compared at %d, differs %v, %q", c.At, c.Differs, c.Why)
+	}
+}
+
 // A node that another one differs from looks whether it is wrong itself: at most once in ten minutes.
 func TestANodeInDoubtLoadsItsMemoryAnew(t *testing.T) {
 	t.Parallel()
