@@ -131,6 +131,14 @@ func TestANodeThatSkipsARetirementIsFoundOut(t *testing.T) {
 		t.Errorf("afterwards node compare ends with %d: %s", exit, text)
 	}
 
+	var verified struct{ Digest string }
+	if err := json.Unmarshal([]byte(f.command(c.data, "audit", "verify", "--json")), &verified); err != nil || len(verified.Digest) != 64 {
+		t.Errorf("audit verify gives the digest %q, %v", verified.Digest, err)
+	}
+	f.eventually("node list shows the digest that audit verify prints, at every node", 10*time.Second, func() bool {
+		return strings.Count(f.command(a.data, "node", "list", "--json"), `"digest": "`+verified.Digest+`"`) == 4
+	})
+
 	// Within ten minutes memory is not loaded again, so the alarm stays until b is restarted.
 	retire(second)
 	f.eventually("node compare names b", 20*time.Second, func() bool {
