@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -25,8 +27,14 @@ func (n *node) follows(name, folder string) *follow.Follower {
 	if status := n.operate("POST", "/v2/operator/edge", map[string]any{"name": name}, &issued); status != http.StatusOK {
 		n.t.Fatalf("issuing a credential answers %d", status)
 	}
+	return n.followsWith(issued.Secret, name, folder)
+}
+
+// followsWith is follows for who has a credential.
+func (n *node) followsWith(credential, name, folder string) *follow.Follower {
+	n.t.Helper()
 	f, err := follow.New(follow.Options{
-		Server: n.url, Credential: issued.Secret, Name: name, Folder: folder, Log: slog.New(slog.DiscardHandler),
+		Server: n.url, Credential: credential, Name: name, Folder: folder, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		n.t.Fatal(err)
@@ -44,7 +52,11 @@ type madeToken struct {
 	CID     string `json:"_cid"`
 	Secret  string `json:"_secret"`
 	Receipt struct {
-		Confirmed []string
+		Confirmed   []string
+		Unconfirmed []struct {
+			Node      string
+			SafeAfter any `json:"safe_after"`
+		}
 	} `json:"_receipt"`
 }
 
@@ -122,7 +134,13 @@ func TestAProgramOutlivesItsServer(t *testing.T) {
 	t.Parallel()
 	n := serve(t, initialised(t))
 	folder := t.TempDir()
-	f := n.follows("program", folder)
+	var issued struct {
+		Secret string `json:"_secret"`
+	}
+	if status := n.operate("POST", "/v2/operator/edge", map[string]any{"name": "program"}, &issued); status != http.StatusOK {
+		t.Fatalf("issuing a credential answers %d", status)
+	}
+	f := n.followsWith(issued.Secret, "program", folder)
 	made := n.token()
 	want := func(when string, reason ostiary.Reason) {
 		t.Helper()
@@ -136,6 +154,39 @@ func TestAProgramOutlivesItsServer(t *testing.T) {
 	want("without its server", ostiary.OK)
 	if err := f.Close(t.Context()); err != nil {
 		t.Error(err)
+	}
+	want("closed", ostiary.Unavailable)
+	if info, err := os.Stat(filepath.Join(folder, "memory")); err != nil || info.Mode() != 0o600 {
+		t.Errorf("its local copy: %v, %v", info, err)
+	}
+	f = n.followsWith(issued.Secret, "program", folder)
+	want("begun from its local copy", ostiary.OK)
+}
+
+// A program that ends in good order is not waited for, and is named with its time all the same.
+func TestAProgramThatClosesSaysSo(t *testing.T) {
+	t.Parallel()
+	n := serve(t, initialised(t), "--node-name", "server", "--confirm-within", "10s")
+	defer n.stop()
+	f := n.follows("program", "")
+	made := n.token()
+	if err := f.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	begun := time.Now()
+	var gone madeToken
+	if status := n.operate("DELETE", "/v2"+made.CID, nil, &gone); status != http.StatusOK {
+		t.Fatalf("retiring answers %d", status)
+	}
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("the receipt waited %v for a program that has ended", took)
+	}
+	named := gone.Receipt.Unconfirmed
+	if len(named) != 1 || named[0].Node != "program" || named[0].SafeAfter == nil || named[0].SafeAfter == "never" {
+		t.Errorf("the receipt names %+v", named)
+	}
+	if d := f.Decide(t.Context(), made.Secret, "cron", ostiary.ReadOnly); d.Reason != ostiary.Unavailable {
+		t.Errorf("a program that has closed decides %v", d.Reason)
 	}
 }
 

@@ -11,12 +11,18 @@ import (
 // edge starts an edge that follows a node, or another edge; the credential is issued by the first node.
 func (f *fleet) edge(name string, follows *node, args ...string) *node {
 	f.Helper()
+	return f.edgeOf(program, name, follows, args...)
+}
+
+// edgeOf is an edge of another program.
+func (f *fleet) edgeOf(program, name string, follows *node, args ...string) *node {
+	f.Helper()
 	file := filepath.Join(f.TempDir(), "credential")
 	if err := os.WriteFile(file, []byte(f.credential(name)+"\n"), 0o600); err != nil {
 		f.Fatal(err)
 	}
 	n := f.prepare(name, args...)
-	n.args[1] = "edge"
+	n.args[0], n.args[1] = program, "edge"
 	n.args = append(n.args, "--server", follows.url, "--credential-file", file, "--listen", "127.0.0.1:0")
 	n.env = os.Environ()
 	f.launch(n)

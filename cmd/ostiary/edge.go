@@ -179,7 +179,7 @@ func (e *edgeNode) join(rules []ostiary.Rule) error {
 func (e *edgeNode) state() serve.State {
 	s := serve.State{
 		Changes: errors.New("an edge makes no changes"), Follow: e.edge.Err(), Compare: e.edge.Differ(),
-		Stale: e.edge.Follower.Overdue(e.cfg.Lease),
+		Stale: e.edge.Overdue(),
 	}
 	age, limit := e.edge.Follower.Lease()
 	if !e.edge.MayDecide() {

@@ -58,12 +58,13 @@ type nodeObject struct {
 	Stale    bool    `json:"serves_stale"`
 	Stopped  bool    `json:"stopped"`
 	Quiet    int64   `json:"_quiet_seconds"`
+	Differs  bool    `json:"_differs"`
 }
 
 func nodeCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "node", Short: "List the nodes that decide, and say which programs may follow them"}
 	to := reaching(cmd)
-	cmd.AddCommand(nodeList(to), nodeForget(to), nodeIssue(to), nodeIssued(to), nodeRevoke(to))
+	cmd.AddCommand(nodeList(to), nodeCompare(to), nodeForget(to), nodeIssue(to), nodeIssued(to), nodeRevoke(to))
 	return cmd
 }
 
@@ -98,8 +99,15 @@ func nodeList(to *reach) *cobra.Command {
 	}
 }
 
-// state says whether the node may still decide.
+// state says whether the node may still decide, and whether it holds what it should.
 func (n nodeObject) state() string {
+	if n.Differs {
+		return n.life() + ", differs from this node"
+	}
+	return n.life()
+}
+
+func (n nodeObject) life() string {
 	switch {
 	case n.Stale && n.Quiet > n.Lease:
 		return "away, serves stale"

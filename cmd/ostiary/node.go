@@ -207,7 +207,7 @@ func (n *node) Start() {
 	n.nodes.MendWith(n.mend)
 	n.following.Go(func() { n.follower.Run(ctx) })
 	n.following.Go(func() { n.nodes.Run(ctx) })
-	n.following.Go(func() { follow.Tell(ctx, n.log, n.follower.Stale(n.cfg.Lease)) })
+	n.following.Go(func() { follow.Tell(ctx, n.log, follow.Stale(n.overdue)) })
 	if n.keys != nil {
 		n.following.Go(func() { n.keys.Run(ctx) })
 	}

@@ -14,7 +14,7 @@ import (
 // state says what the node can do now.
 func (n *node) state() serve.State {
 	s := serve.State{
-		Changes: n.db.Degraded(), Follow: n.follower.Err(), Compare: n.nodes.Differ(), Stale: n.follower.Overdue(n.cfg.Lease),
+		Changes: n.db.Degraded(), Follow: n.follower.Err(), Compare: n.nodes.Differ(), Stale: n.overdue(),
 	}
 	var f ostiary.Facts
 	n.directory.Look(ostiary.Hash{}, "", &f)
@@ -30,6 +30,9 @@ func (n *node) state() serve.State {
 	}
 	return s
 }
+
+// overdue is that decisions are made beyond the lease.
+func (n *node) overdue() error { return n.follower.Overdue(n.cfg.Lease) }
 
 // recordsIn counts what memory holds.
 func recordsIn(d *directory.Directory) serve.Records {

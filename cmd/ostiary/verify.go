@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -23,6 +24,7 @@ type verified struct {
 	Revision uint64 `json:"revision"`
 	Chain    string `json:"chain"`
 	Epoch    uint64 `json:"epoch"`
+	Digest   string `json:"digest"` // of the directory at the revision
 	Erased   int    `json:"erased"` // stories; their digests hold
 }
 
@@ -35,7 +37,8 @@ func auditVerify() *cobra.Command {
 		Long: "Walk the log from its beginning: every digest and the chain must hold, and replaying every change must\n" +
 			"give exactly the records. While a server runs, a copy that the server makes is verified, or with PostgreSQL\n" +
 			"what all servers share. Write down revision and chain elsewhere: whoever can change the database could write\n" +
-			"a new log as a whole.",
+			"a new log as a whole. The digest is of all that decisions are made from: at the same revision every database,\n" +
+			"and every node ('ostiary node list --json'), has the same.",
 		Example: `  ostiary audit verify --data /var/lib/ostiary`,
 		Args:    takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -115,6 +118,10 @@ func giveTo(dir, data string) error {
 }
 
 func verify(cmd *cobra.Command, db *store.DB, asJSON bool) error {
+	records := directory.New()
+	if err := records.Load(cmd.Context(), db); err != nil {
+		return err
+	}
 	report, err := store.Verify(cmd.Context(), db)
 	if errors.Is(err, store.ErrBroken) {
 		return fmt.Errorf("%w.\nThe log holds up to revision %d. Keep the folder as it is, and compare it with a backup",
@@ -123,16 +130,19 @@ func verify(cmd *cobra.Command, db *store.DB, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	if err := sameByReplay(cmd.Context(), db); err != nil {
+	held := records.Holds()
+	if err := sameByReplay(cmd.Context(), db, held); err != nil {
 		return err
 	}
-	v := verified{report.Head.Revision, fmt.Sprintf("%x", report.Head.Chain[:]), db.Epoch(), report.Erased}
+	v := verified{
+		held.Head.Revision, hex.EncodeToString(held.Head.Chain[:]), db.Epoch(), held.Text(), report.Erased,
+	}
 	if asJSON {
 		return printJSON(cmd.OutOrStdout(), v)
 	}
 	out := cmd.OutOrStdout()
-	fmt.Fprintf(out, "The log holds from revision 1 to %d, and the records are what it says.\nChain: %s\nEpoch: %d\n",
-		v.Revision, v.Chain, v.Epoch)
+	fmt.Fprintf(out, "The log holds from revision 1 to %d, and the records are what it says.\n"+
+		"Chain: %s\nEpoch: %d\nDigest: %s\n", v.Revision, v.Chain, v.Epoch, v.Digest)
 	if v.Erased > 0 {
 		fmt.Fprintf(out, "%s erased; what they changed still holds.\n",
 			count(v.Erased, "story was", "stories were"))
@@ -143,13 +153,10 @@ func verify(cmd *cobra.Command, db *store.DB, asJSON bool) error {
 var errEnough = errors.New("enough")
 
 // sameByReplay compares the records with what the log makes of nothing.
-func sameByReplay(ctx context.Context, db *store.DB) error {
-	records, replayed := directory.New(), directory.New()
-	if err := records.Load(ctx, db); err != nil {
-		return err
-	}
+func sameByReplay(ctx context.Context, db *store.DB, held ostiary.Digests) error {
+	replayed := directory.New()
 	err := db.Changes(ctx, 0, func(c ostiary.Change) error {
-		if c.Revision > records.Revision() {
+		if c.Revision > held.Head.Revision {
 			return errEnough // another node goes on meanwhile
 		}
 		return replayed.Apply(c, nil)
@@ -157,7 +164,7 @@ func sameByReplay(ctx context.Context, db *store.DB) error {
 	if err != nil && !errors.Is(err, errEnough) {
 		return err
 	}
-	if records.Digest() != replayed.Digest() {
+	if got := replayed.Holds(); got.Head != held.Head || got.Facts != held.Facts {
 		return errors.New("the records are not what the log says: somebody changed them behind its back.\n" +
 			"Keep the folder as it is, and compare it with a backup")
 	}

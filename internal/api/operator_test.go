@@ -111,6 +111,10 @@ func TestOperatorNeedsNoToken(t *testing.T) {
 	if all := op.get("/v2/operator/node?f_name=api-1").list(); len(all) != 1 || !jsonEqual(all[0]["revision"], 7) {
 		t.Errorf("nodes: %v", all)
 	}
+	all := op.get("/v2/operator/comparison").list()
+	if len(all) != 2 || all[0]["differs"] != false || all[0]["revision"] != nil || all[0]["why_not"] == nil {
+		t.Errorf("compared: %v", all)
+	}
 	op.delete("/v2/operator/node/a").is(409, "Conflict")
 	op.delete("/v2/operator/node/z").is(404, "ObjectError.InstanceNotFound")
 	if gone := op.delete("/v2/operator/node/b").ok(); gone["name"] != "api-2" {
@@ -144,6 +148,7 @@ func TestOperatorsRoutesAreNotServedToTokens(t *testing.T) {
 	for _, request := range []string{
 		"GET /v2/operator/status", "POST /v2/operator/backup", "POST /v2/user/1/disable", "POST /v2/user/1/enable", "POST /v2/user/1/reset",
 		"POST /v2/invite/link", "GET /v2/operator/node", "DELETE /v2/operator/node/a", "GET /v2/operator/edge",
+		"GET /v2/operator/comparison",
 		"POST /v2/operator/edge", "DELETE /v2/operator/edge/1",
 	} {
 		method, path, _ := strings.Cut(request, " ")

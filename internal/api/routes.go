@@ -154,6 +154,10 @@ func routes() []route {
 			says: "Takes a node that is gone for good off the record.", do: ask(nothing, forgetNode, encodeNode),
 		},
 		{
+			method: "GET", path: "/v2/operator/comparison", operator: true, gives: "Comparison", list: true,
+			says: "Compares what the other nodes hold with what this one holds.", do: list(compareNodes, encodeCompared),
+		},
+		{
 			method: "GET", path: "/v2/operator/edge", operator: true, gives: "Edge", list: true,
 			says: "Lists the programs that may follow the log, revoked ones too.", do: list(edges, encodeEdge),
 		},

@@ -123,7 +123,7 @@ func (e *Edge) Start() {
 	e.stop = stop
 	e.running.Go(func() { e.client.Run(ctx) })
 	e.running.Go(func() { e.uses.run(ctx) })
-	e.running.Go(func() { follow.Tell(ctx, e.opt.Log, e.Follower.Stale(e.opt.Node.Lease), e.differs()) })
+	e.running.Go(func() { follow.Tell(ctx, e.opt.Log, follow.Stale(e.Overdue), e.differs()) })
 	if e.keeper != nil {
 		e.running.Go(func() { e.keeper.Run(ctx) })
 	}
@@ -151,6 +151,16 @@ func (e *Edge) MayDecide() bool {
 
 // Err is why the server is not followed; nil while it is.
 func (e *Edge) Err() error { return e.client.Err() }
+
+// Overdue is that decisions are made beyond the lease. Between a copy from the server and its word about how old
+// that is, it is not.
+func (e *Edge) Overdue() error {
+	err := e.Follower.Overdue(e.opt.Node.Lease)
+	if !e.MayDecide() || errors.Is(err, follow.ErrAge) && e.Err() == nil {
+		return nil
+	}
+	return err
+}
 
 func (e *Edge) differs() follow.Trouble {
 	return follow.Trouble{

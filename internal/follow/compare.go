@@ -37,7 +37,7 @@ type comparer struct {
 type pair struct {
 	last   ostiary.Compared // of At zero: they were never compared
 	why    string           // its latest word could not be compared; empty: it was
-	words  int              // of the other one that were compared, or cannot be
+	waits  bool             // for this node to reach what was heard
 	heard  ostiary.Digests  // its latest word
 	ahead  ostiary.Digests  // a word about a revision that this node has not reached; it waits
 	at     time.Duration    // of the last comparison
@@ -63,8 +63,7 @@ func (n *Nodes) compare(read int, nodes []ostiary.Node, seen map[string]sighting
 		still[node.ID] = p
 		p.last.Node = node
 		if p.why = away(node, now-seen[node.ID].at); p.why != "" {
-			p.differ = false // it decides no more
-			p.words++
+			p.differ, p.waits = false, false // it decides no more
 		} else {
 			n.hear(p, node.Holds, now)
 		}
@@ -97,12 +96,9 @@ func (n *Nodes) hear(p *pair, word ostiary.Digests, now time.Duration) {
 	p.heard = word
 	if p.ahead.Head.Revision != 0 && n.hold(p, p.ahead, now) {
 		p.ahead = ostiary.Digests{}
-		p.words++
 	}
-	switch {
-	case n.hold(p, word, now):
-		p.words++
-	case fresh && p.ahead.Head.Revision == 0:
+	p.waits = !n.hold(p, word, now)
+	if p.waits && fresh && p.ahead.Head.Revision == 0 {
 		p.ahead = word
 	}
 }
@@ -175,16 +171,12 @@ func (n *Nodes) Compared() []ostiary.Compared {
 	return all
 }
 
-// Compare waits until each other node that decides has said anew what it holds and that was compared, some
-// seconds at most.
+// Compare waits until each other node that decides has said what it holds at what this node holds now, or later,
+// and that was compared: some seconds at most. Beyond that the last comparison stands.
 func (n *Nodes) Compare(ctx context.Context) []ostiary.Compared {
 	c := &n.comparer
-	begun := n.readsBegun()
+	begun, from := n.readsBegun(), n.memory.Revision()
 	c.mu.Lock()
-	before := map[string]int{}
-	for id, p := range c.pairs {
-		before[id] = p.words
-	}
 	c.asking++
 	c.mu.Unlock()
 	n.wake()
@@ -197,7 +189,7 @@ func (n *Nodes) Compare(ctx context.Context) []ostiary.Compared {
 	defer stop()
 	for {
 		told := n.nextRead()
-		if c.comparedSince(begun) && c.allSpoke(before) {
+		if c.done(begun, from) {
 			return n.Compared()
 		}
 		select {
@@ -209,29 +201,23 @@ func (n *Nodes) Compare(ctx context.Context) []ostiary.Compared {
 	}
 }
 
-// comparedSince says whether a read of the registry was compared that was begun after another one.
-func (c *comparer) comparedSince(read int) bool {
+// done says whether a read of the registry was compared that was begun after another one, and each node with it
+// that can be: from a revision on.
+func (c *comparer) done(begun int, from uint64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.read > read
+	for _, p := range c.pairs {
+		if p.waits || p.why == "" && p.last.At < from {
+			return false
+		}
+	}
+	return c.read > begun
 }
 
 func (n *Nodes) readsBegun() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.reads
-}
-
-// allSpoke says whether each node has been compared since.
-func (c *comparer) allSpoke(before map[string]int) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for id, p := range c.pairs {
-		if p.words == before[id] {
-			return false
-		}
-	}
-	return true
 }
 
 // Differ names the nodes that differ from this one, as an error; nil while none does.

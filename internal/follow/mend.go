@@ -22,7 +22,7 @@ type Mend func(ctx context.Context) (differs []string, err error)
 
 // MendWith says how this node finds out whether it is itself that is wrong. It comes before Run.
 func (n *Nodes) MendWith(m Mend) {
-	n.comparer.mend = m
+	n.comparer.mend, n.comparer.proved = m, never
 	n.comparer.doubted = make(chan struct{}, 1)
 }
 
@@ -89,7 +89,7 @@ func (n *Nodes) mendOnce(ctx context.Context) error {
 }
 
 // Differs says at which revision a node that follows this one holds something else; zero: it does not. Anew: this
-// node's memory has been found right since, so that the other one is to be sent everything.
+// node's memory has been found right, so that the other one is to be sent everything.
 func (n *Nodes) Differs(id string) (at uint64, anew bool) {
 	c := &n.comparer
 	c.mu.Lock()
@@ -98,7 +98,17 @@ func (n *Nodes) Differs(id string) (at uint64, anew bool) {
 	if p == nil || !p.last.Differs {
 		return 0, false
 	}
-	return p.last.At, c.proved > p.since && p.at > c.proved
+	return p.last.At, p.at > c.proved && (c.proved > p.since || n.clock()-c.proved < mendEvery && !c.nodesDiffer())
+}
+
+// nodesDiffer says whether a node that follows the log itself holds something else.
+func (c *comparer) nodesDiffer() bool {
+	for _, p := range c.pairs {
+		if p.last.Differs && p.last.Node.Via == "" {
+			return true
+		}
+	}
+	return false
 }
 
 // Beside has do run once memory and another directory, which was loaded from the log, stand at the same revision,

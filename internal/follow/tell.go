@@ -2,6 +2,7 @@ package follow
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -39,21 +40,24 @@ func Tell(ctx context.Context, log *slog.Logger, all ...Trouble) {
 }
 
 // Stale is the trouble of a node that goes on beyond its lease, because it was told to.
-func (f *Follower) Stale(lease time.Duration) Trouble {
+func Stale(is func() error) Trouble {
 	return Trouble{
-		Is:   func() error { return f.Overdue(lease) },
+		Is:   is,
 		Says: "decisions are made beyond the lease, as --serve-stale wants it: retirements elsewhere may be missing",
 		Over: "decisions are made within the lease again",
 	}
 }
 
-// Overdue is that decisions are made now that another node would not make, with that lease; nil while none are.
+// ErrAge says that nobody knows how old memory is.
+var ErrAge = errors.New("nobody knows how old memory is")
+
+// Overdue is that memory is older than the lease, of a node that goes on all the same; nil while it is not.
 func (f *Follower) Overdue(lease time.Duration) error {
 	if f.lease.limit != Forever {
 		return nil
 	}
 	if f.lease.since.Load() == never {
-		return fmt.Errorf("nobody knows how old memory is, and the lease is %v", lease)
+		return fmt.Errorf("%w, and the lease is %v", ErrAge, lease)
 	}
 	age := f.lease.age()
 	if word := f.lease.word.Load(); word != never && word != always {
