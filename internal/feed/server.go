@@ -16,7 +16,6 @@ import (
 // A Source is the memory that is fed from.
 type Source interface {
 	Head() ostiary.Head
-	Changed() <-chan struct{}
 	Edge(credential ostiary.Hash) (ostiary.EdgeFact, bool) // one that is not revoked
 	// Stream writes everything, and gives the head that it stands at.
 	Stream(ctx context.Context, w io.Writer) (ostiary.Head, error)
@@ -32,9 +31,12 @@ type Options struct {
 	// Vouch puts a follower on record among the nodes. Said is the last stamp of it that the others know of.
 	Vouch func(n ostiary.Node, stamp int64)
 	Said  func(id string) int64
-	Meet  func(ctx context.Context, c Contact) (revision uint64, err error)
-	Use   func(ctx context.Context, rows []byte) error
-	Log   *slog.Logger
+	// Differs says at which revision a follower held something else than this node, if it did; and whether it is
+	// to be sent everything.
+	Differs func(id string) (at uint64, anew bool)
+	Meet    func(ctx context.Context, c Contact) (revision uint64, err error)
+	Use     func(ctx context.Context, rows []byte) error
+	Log     *slog.Logger
 }
 
 // A Server feeds followers.

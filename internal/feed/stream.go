@@ -43,7 +43,7 @@ func (s *stream) run(w http.ResponseWriter) error {
 		return err
 	}
 	s.node, s.at = h.Node, h.Head
-	s.node.Via = s.opt.Name
+	s.node.Via, s.node.Holds, s.node.Differs = s.opt.Name, ostiary.Digests{}, false
 	s.opt.Log.Info("a follower has come", "node", s.node.Name, "revision", s.at.Revision)
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set("Cache-Control", "no-store")
@@ -114,7 +114,7 @@ func (p pieces) Write(b []byte) (int, error) {
 // feed sends changes as they come, and answers pings.
 func (s *stream) feed() error {
 	for {
-		changed := s.source.Changed()
+		changed := s.ring.changed()
 		if _, known := s.source.Edge(s.credential); !known {
 			return errors.New("its credential was revoked")
 		}
@@ -141,7 +141,7 @@ func (s *stream) changes(to uint64) error {
 			return errors.New("it fell behind what is held of the log")
 		}
 		if len(some) == 0 {
-			return nil // the ring is told a moment after the source
+			return s.flush() // the ring is told a moment after the source, and wakes this stream
 		}
 		for _, c := range some {
 			if err := s.put(kindChange, c.text); err != nil {
@@ -170,5 +170,7 @@ func (s *stream) answer() error {
 			time.Sleep(100 * time.Microsecond) // until the ring has been told
 		}
 	}
-	return s.sendJSON(kindAge, age{Stamp: last.Stamp, Said: said, Age: old, Head: s.at.Revision})
+	return s.sendJSON(kindAge, age{
+		Stamp: last.Stamp, Said: said, Age: old, Head: s.at.Revision, Differs: s.differs(said),
+	})
 }

@@ -28,6 +28,8 @@ type Registry interface {
 type Memory interface {
 	Revision() uint64
 	Changed() <-chan struct{} // closed when the revision is another
+	Holds() ostiary.Digests
+	HeldAt(revision uint64) (ostiary.Digests, bool) // one of the last; not found where that is not known
 }
 
 // Nodes says what this node has applied, and knows what the others have.
@@ -54,12 +56,16 @@ type Nodes struct {
 	vouched   map[string]vouched // of the nodes that follow this one, by id
 	unsaid    map[string]bool    // those of them that have said something since it was passed on
 	vouchable chan struct{}
+	newcomer  chan struct{} // holds one element after a node began to follow this one
+
+	comparer comparer
 }
 
 // A vouched node follows this one. What it says goes on to the registry.
 type vouched struct {
 	node        ostiary.Node
 	stamp, said int64
+	heard       bool // since the registry was last told of all that were
 }
 
 // A sighting is when, on this node's clock, another one was first known to have a beat. Clocks of other
@@ -81,6 +87,7 @@ func NewNodes(reg Registry, me ostiary.Node, f *Follower, memory Memory, within 
 		reg: reg, me: me, memory: memory, log: l, clock: f.lease.clock, spoken: f.lease.spoke, narrowed: f.narrowed, applied: f.Applied, within: within,
 		seen: map[string]sighting{}, woken: make(chan struct{}, 1), told: make(chan struct{}),
 		vouched: map[string]vouched{}, unsaid: map[string]bool{}, vouchable: make(chan struct{}, 1),
+		newcomer: make(chan struct{}, 1),
 	}
 }
 
@@ -100,6 +107,9 @@ func (n *Nodes) Run(ctx context.Context) {
 	running.Go(func() { n.confirm(ctx) })
 	running.Go(func() { n.beat(ctx) })
 	running.Go(func() { n.passOn(ctx) })
+	if n.comparer.mend != nil {
+		running.Go(func() { n.mendOnDoubt(ctx) })
+	}
 	n.watch(ctx)
 	running.Wait()
 	if err := n.speak(context.WithoutCancel(ctx), true); err != nil {
@@ -138,6 +148,7 @@ func (n *Nodes) beat(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		case <-n.newcomer:
 		}
 	}
 }
@@ -155,7 +166,9 @@ func (n *Nodes) speak(ctx context.Context, stopped bool) error {
 	defer stop()
 	before := n.clock()
 	nodes, stamps := n.speakers()
-	if err := n.reg.KeepNodes(ctx, append(nodes, n.now(stopped))...); err != nil {
+	me := n.now(stopped)
+	me.Holds = n.memory.Holds()
+	if err := n.reg.KeepNodes(ctx, append(nodes, me)...); err != nil {
 		return err
 	}
 	n.spoken(before)
@@ -188,7 +201,7 @@ func (n *Nodes) watch(ctx context.Context) {
 		n.sight(ctx)
 		pause := look
 		if n.idle() {
-			pause = Beat
+			pause = n.leisure()
 		}
 		select {
 		case <-ctx.Done():
@@ -217,6 +230,11 @@ func (n *Nodes) sight(ctx context.Context) {
 		return
 	}
 	at := n.clock() // after the query: no beat that it shows is newer
+	n.compare(this, nodes, n.sighted(nodes, at, this), at)
+}
+
+// sighted keeps when each node was first known to have its beat, and tells those that wait for that.
+func (n *Nodes) sighted(nodes []ostiary.Node, at time.Duration, read int) map[string]sighting {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	still := make(map[string]sighting, len(nodes))
@@ -227,20 +245,35 @@ func (n *Nodes) sight(ctx context.Context) {
 		}
 		still[node.ID] = s
 	}
-	n.seen, n.read = still, this
+	n.seen, n.read = still, read
 	close(n.told)
 	n.told = make(chan struct{})
+	return still
 }
 
-// Vouch puts a node on record that follows this one. The stamp is its own, and comes back from Said.
+// Vouch puts a node on record that follows this one. The stamp is its own, and comes back from Said. What the
+// node says again it says at the next beat; one that is new has no lease before the first.
 func (n *Nodes) Vouch(node ostiary.Node, stamp int64) {
 	n.mu.Lock()
-	v := n.vouched[node.ID]
-	v.node, v.stamp = node, stamp
-	n.vouched[node.ID], n.unsaid[node.ID] = v, true
-	n.mu.Unlock()
+	defer n.mu.Unlock()
+	was, known := n.vouched[node.ID]
+	if node.Holds.Head.Revision == 0 {
+		node.Holds = was.node.Holds
+	}
+	n.vouched[node.ID] = vouched{node, stamp, was.said, true}
+	if !known {
+		wake(n.newcomer)
+	}
+	if was.node != node {
+		n.unsaid[node.ID] = true
+		wake(n.vouchable)
+	}
+}
+
+// wake tells somebody who waits for it, or will.
+func wake(c chan struct{}) {
 	select {
-	case n.vouchable <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
@@ -252,25 +285,37 @@ func (n *Nodes) Said(id string) int64 {
 	return n.vouched[id].said
 }
 
-// passOn tells the registry at once what the nodes have applied that follow this one, many at a time.
+// passOn tells the registry at once what the nodes have applied that follow this one, many at a time; and every
+// Beat all that were heard, since what was told may be lost.
 func (n *Nodes) passOn(ctx context.Context) {
+	tick := time.NewTicker(Beat)
+	defer tick.Stop()
 	for {
+		again := false
 		select {
 		case <-ctx.Done():
 			return
 		case <-n.vouchable:
+		case <-tick.C:
+			again = true
 		}
-		within, stop := context.WithTimeout(ctx, patience)
-		n.reg.PutNodes(within, n.toPassOn()...) // their next word says it again
-		stop()
+		if nodes := n.toPassOn(again); len(nodes) > 0 {
+			within, stop := context.WithTimeout(ctx, patience)
+			n.reg.PutNodes(within, nodes...)
+			stop()
+		}
 	}
 }
 
-func (n *Nodes) toPassOn() (nodes []ostiary.Node) {
+func (n *Nodes) toPassOn(again bool) (nodes []ostiary.Node) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for id := range n.unsaid {
-		nodes = append(nodes, n.vouched[id].node)
+	for id, v := range n.vouched {
+		if n.unsaid[id] || again && v.heard {
+			nodes = append(nodes, v.node)
+			v.heard = v.heard && !again
+			n.vouched[id] = v
+		}
 	}
 	clear(n.unsaid)
 	return nodes

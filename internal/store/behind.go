@@ -125,8 +125,16 @@ func (db *DB) markAgain() error {
 	if err != nil {
 		err = fmt.Errorf("the mark cannot be written: %w", err)
 	}
-	db.health.set(marks, err)
+	db.noteMark(err)
 	return err
+}
+
+// noteMark keeps what a write of the mark says about changes to come.
+func (db *DB) noteMark(err error) {
+	if errors.Is(err, errUnsynced) {
+		db.health.set(forGood, err)
+	}
+	db.health.set(marks, err)
 }
 
 // recall adds to the list what was retired after a revision, by changes that were not acknowledged

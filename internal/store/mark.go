@@ -30,6 +30,9 @@ type marked struct {
 	seq   uint64 // of the write; zero: there was none
 }
 
+// errUnsynced says that something written may never reach the disk. The system tells it only once.
+var errUnsynced = errors.New("the disk failed; restart the server")
+
 const (
 	markMagic = "ostmark1"
 	slotSize  = 512 // a disk's sector: one write never touches both slots
@@ -107,7 +110,7 @@ func (m *mark) write(h ostiary.Head) error {
 		return err
 	}
 	if err := syncData(m.file); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errUnsynced, err)
 	}
 	m.seq = seq
 	return nil
@@ -180,7 +183,7 @@ func (r *retired) add(hashes []ostiary.Hash) error {
 		return err
 	}
 	if err := syncData(r.file); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errUnsynced, err)
 	}
 	r.size += int64(len(text))
 	r.waiting = nil

@@ -200,19 +200,24 @@ func (db *DB) connect(ctx context.Context, changes bool) (*conn, error) {
 const batch = 500
 
 // Changes gives the log after a revision. fn is not called inside a transaction, and may stop the
-// walk with an error.
+// walk with an error. What this process has just written is not read back.
 func (db *DB) Changes(ctx context.Context, after uint64, fn func(ostiary.Change) error) error {
-	// Where other nodes make changes too, what this one holds is not all that there is.
-	if held := db.recent.after(after); held != nil && ctx.Err() == nil && !db.engine.shared() {
-		for _, c := range held {
-			if err := fn(c); err != nil {
-				return err
-			}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	held := db.recent.after(after)
+	for _, c := range held {
+		if err := fn(c); err != nil {
+			return err
 		}
+		after = c.Revision
+	}
+	// Where other nodes make changes too, what this one holds is not all that there is.
+	if held != nil && !db.engine.shared() {
 		return nil
 	}
 	return eachChange(after, batch, fn, func(after uint64) (changes []ostiary.Change, err error) {
-		err = db.view(ctx, func(r *reader) (err error) {
+		err = db.once(ctx, func(r *reader) (err error) {
 			changes, err = readChanges(r.conn, after, batch)
 			return err
 		})
