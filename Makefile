@@ -46,8 +46,8 @@ golden: ## write the golden pages anew; then review them as a diff
 bench: ## measure, as ratios in one run
 	scripts/bench
 
-bench-nodes: ## measure three nodes and PostgreSQL on this machine; takes half an hour
-	go test -count=1 -timeout 90m ./fleet -v -run TestFigures -figures | grep -v "^=== "
+bench-nodes: ## measure three nodes and PostgreSQL on this machine; takes an hour
+	go test -count=1 -timeout 3h ./fleet -v -run TestFigures -figures -scale-page ../docs/scale.md | grep -v "^=== "
 
 fuzz: ## each fuzz target for FUZZTIME (10s)
 	scripts/fuzz $(FUZZTIME)

@@ -14,9 +14,17 @@ var (
 	declared = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Za-z0-9_]+)\(`)
 )
 
-func TestEveryThreatNamesATestThatExists(t *testing.T) {
+// A threat, or a fault, is worth what the test shows that its row names.
+func TestEveryThreatAndEveryFaultNamesATestThatExists(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("../SECURITY.md")
+	rowsNameTests(t, "../SECURITY.md", "threat")
+	rowsNameTests(t, "decisions/faults.md", "fault")
+}
+
+// rowsNameTests looks at the table whose first column has a name.
+func rowsNameTests(t *testing.T, page, first string) {
+	t.Helper()
+	text, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +32,7 @@ func TestEveryThreatNamesATestThatExists(t *testing.T) {
 	rows := 0
 	for line := range strings.Lines(string(text)) {
 		cells := strings.Split(line, "|")
-		if len(cells) != 5 || strings.Contains(line, "---") || strings.TrimSpace(cells[1]) == "threat" {
+		if len(cells) != 5 || strings.Contains(line, "---") || strings.TrimSpace(cells[1]) == first {
 			continue
 		}
 		rows++
@@ -39,7 +47,7 @@ func TestEveryThreatNamesATestThatExists(t *testing.T) {
 		}
 	}
 	if rows == 0 {
-		t.Error("SECURITY.md has no threats")
+		t.Errorf("%s has no table of %ss", page, first)
 	}
 }
 

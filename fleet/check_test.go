@@ -25,6 +25,7 @@ type seen struct {
 type acked struct {
 	at      time.Time
 	receipt ostiary.Receipt
+	about   string     // what was changed: "/token/12"
 	retired ostiary.ID // the token that it retired; zero: none
 }
 
@@ -44,11 +45,12 @@ func check(answers []seen, changes []acked, history log, bound time.Duration) (f
 	return append(faults, notAsTheModel(answers, history)...)
 }
 
-// notMade finds retirements that were acknowledged, and are not in the log at their revision.
+// notMade finds changes that were acknowledged, and are not in the log at their revision.
 func notMade(changes []acked, history log) (faults []string) {
-	retires := map[uint64][]ostiary.ID{}
+	touched, retires := map[uint64][]string{}, map[uint64][]ostiary.ID{}
 	history.Changes(0, func(c ostiary.Change) error {
 		for _, f := range c.Facts {
+			touched[c.Revision] = append(touched[c.Revision], touches(f))
 			if f.Token != nil && f.Token.Retired {
 				retires[c.Revision] = append(retires[c.Revision], f.Token.ID)
 			}
@@ -56,12 +58,29 @@ func notMade(changes []acked, history log) (faults []string) {
 		return nil
 	})
 	for _, c := range changes {
+		if !slices.Contains(touched[c.receipt.Revision], c.about) {
+			faults = append(faults, fmt.Sprintf("%s was changed at revision %d, where the log tells of %v",
+				c.about, c.receipt.Revision, touched[c.receipt.Revision]))
+		}
 		if c.retired != 0 && !slices.Contains(retires[c.receipt.Revision], c.retired) {
 			faults = append(faults, fmt.Sprintf("token %d was retired at revision %d, and the log does not say so",
 				c.retired, c.receipt.Revision))
 		}
 	}
 	return faults
+}
+
+// touches names what a fact is about, as the API does.
+func touches(f ostiary.Fact) string {
+	switch {
+	case f.Token != nil:
+		return fmt.Sprint("/token/", f.Token.ID)
+	case f.App != nil:
+		return fmt.Sprint("/token/", f.App.Token)
+	case f.User != nil:
+		return fmt.Sprint("/user/", f.User.ID)
+	}
+	return ""
 }
 
 // goesBack compares answers of a node of which one ended before the other began.

@@ -17,14 +17,8 @@ func (f *fleet) edge(name string, follows *node, args ...string) *node {
 // edgeOf is an edge of another program.
 func (f *fleet) edgeOf(program, name string, follows *node, args ...string) *node {
 	f.Helper()
-	var issued struct {
-		Secret string `json:"_secret"`
-	}
-	if status, text := f.nodes[0].operate("POST", "/v2/operator/edge", map[string]any{"name": name}, &issued); status != 200 {
-		f.Fatalf("issuing a credential answers %d %s", status, text)
-	}
 	file := filepath.Join(f.TempDir(), "credential")
-	if err := os.WriteFile(file, []byte(issued.Secret+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(f.credential(name)+"\n"), 0o600); err != nil {
 		f.Fatal(err)
 	}
 	n := f.prepare(name, args...)
@@ -32,11 +26,23 @@ func (f *fleet) edgeOf(program, name string, follows *node, args ...string) *nod
 	n.args = append(n.args, "--server", follows.url, "--credential-file", file, "--listen", "127.0.0.1:0")
 	n.env = os.Environ()
 	f.launch(n)
-	f.eventually(name+" decides", 20*time.Second, func() bool {
+	f.eventually(name+" decides", max(20*time.Second, f.patience), func() bool {
 		status, _, err := n.ask("nothing", "app0")
 		return err == nil && status == 401
 	})
 	return n
+}
+
+// credential is one with which an edge may follow.
+func (f *fleet) credential(name string) string {
+	f.Helper()
+	var issued struct {
+		Secret string `json:"_secret"`
+	}
+	if status, text := f.nodes[0].operate("POST", "/v2/operator/edge", map[string]any{"name": name}, &issued); status != 200 {
+		f.Fatalf("issuing a credential answers %d %s", status, text)
+	}
+	return issued.Secret
 }
 
 // Edges decide as nodes do: one that follows a node, and one that follows that edge.

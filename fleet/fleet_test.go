@@ -49,9 +49,10 @@ func TestMain(m *testing.M) {
 // A fleet is some nodes on one database.
 type fleet struct {
 	*testing.T
-	pg       *pgtest.Cluster
-	database string // its name
+	pg       *pgtest.Cluster // nil: one node, with SQLite
+	database string          // its name
 	nodes    []*node
+	patience time.Duration // how long a start may take; zero: half a minute
 
 	mu      sync.Mutex
 	answers []seen
@@ -61,7 +62,12 @@ type fleet struct {
 // newFleet starts a PostgreSQL, makes the records, and starts nodes. Further arguments are for all of them.
 func newFleet(t *testing.T, names []string, args ...string) *fleet {
 	t.Helper()
-	f := &fleet{T: t, pg: pgtest.Start(t)}
+	return newFleetOn(t, pgtest.Start(t), names, args...)
+}
+
+func newFleetOn(t *testing.T, pg *pgtest.Cluster, names []string, args ...string) *fleet {
+	t.Helper()
+	f := &fleet{T: t, pg: pg}
 	f.database = f.pg.Database(t)
 	f.command(t.TempDir(), "init", "--account", "acme", "--email", "alice@example.com")
 	for _, name := range names {
@@ -70,13 +76,32 @@ func newFleet(t *testing.T, names []string, args ...string) *fleet {
 	return f
 }
 
+// newAlone starts one node, with its records in SQLite in a folder.
+func newAlone(t *testing.T, data string, args ...string) *fleet {
+	t.Helper()
+	f := &fleet{T: t}
+	f.command(data, "init", "--account", "acme", "--email", "alice@example.com")
+	n := f.prepare("alone", append(args, "--data", data, "--listen", "127.0.0.1:0")...)
+	n.data = data
+	f.launch(n)
+	return f
+}
+
 func (f *fleet) url() string { return f.pg.URL(f.database) }
+
+// env is what the program of a fleet finds around it.
+func (f *fleet) env() []string {
+	if f.pg == nil {
+		return os.Environ()
+	}
+	return append(os.Environ(), "OSTIARY_DATABASE="+f.url())
+}
 
 // command runs the program to its end, in a data folder.
 func (f *fleet) command(data string, args ...string) string {
 	f.Helper()
 	cmd := exec.Command(program, append(args, "--data", data)...)
-	cmd.Env = append(os.Environ(), "OSTIARY_DATABASE="+f.url())
+	cmd.Env = f.env()
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		f.Fatalf("ostiary %s: %v\n%s", strings.Join(args, " "), err, out)
@@ -91,6 +116,8 @@ type node struct {
 	args, env       []string
 	door            *http.Client // for those who ask
 	socket          *http.Client // the operator's
+
+	patience time.Duration
 
 	cmd   *exec.Cmd
 	mu    sync.Mutex
@@ -109,7 +136,9 @@ func (f *fleet) add(name string, args ...string) *node {
 // prepare makes a node that is not started.
 func (f *fleet) prepare(name string, args ...string) *node {
 	f.Helper()
-	n := &node{name: name, data: filepath.Join(f.TempDir(), name), env: append(os.Environ(), "OSTIARY_DATABASE="+f.url())}
+	n := &node{
+		name: name, data: filepath.Join(f.TempDir(), name), patience: max(30*time.Second, f.patience), env: f.env(),
+	}
 	n.args = append([]string{
 		program, "serve", "--data", n.data, "--node-name", name, "--admin-listen", "127.0.0.1:0",
 	}, args...)
@@ -152,7 +181,7 @@ func (n *node) start() error {
 	n.url = ""
 	select {
 	case n.url = <-found:
-	case <-time.After(30 * time.Second):
+	case <-time.After(n.patience):
 	}
 	if n.url == "" {
 		n.kill()
@@ -264,19 +293,53 @@ func (f *fleet) eventually(what string, within time.Duration, holds func() bool)
 	f.Fatalf("not within %v: %s", within, what)
 }
 
-// history is the log as the database has it.
-type history struct{ db *store.DB }
-
-func (h history) Changes(after uint64, fn func(ostiary.Change) error) error {
-	return h.db.Changes(context.Background(), after, fn)
+// verify has the program hold the log's chain, and the records against the log.
+func (f *fleet) verify() {
+	f.Helper()
+	f.command(f.recordsFolder(), "audit", "verify")
 }
 
-func (f *fleet) history() history {
+// recordsFolder is where the records can be opened from: with SQLite the folder of the only node, which must
+// have stopped.
+func (f *fleet) recordsFolder() string {
+	if f.pg == nil {
+		return f.nodes[0].data
+	}
+	return f.TempDir()
+}
+
+// history is the log as the database has it.
+type history []ostiary.Change
+
+func (h history) Changes(after uint64, fn func(ostiary.Change) error) error {
+	for _, c := range h {
+		if c.Revision <= after {
+			continue
+		}
+		if err := fn(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *fleet) history() (all history) {
 	f.Helper()
-	db, err := store.Open(f.Context(), f.TempDir(), store.Options{Database: store.ReadDSN(f.url())})
+	var o store.Options
+	if f.pg != nil {
+		o.Database = store.ReadDSN(f.url())
+	}
+	db, err := store.Open(f.Context(), f.recordsFolder(), o)
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Cleanup(func() { db.Close() })
-	return history{db}
+	defer db.Close()
+	err = db.Changes(f.Context(), 0, func(c ostiary.Change) error {
+		all = append(all, c)
+		return nil
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	return all
 }

@@ -31,6 +31,7 @@ type storm struct {
 	tokens  []held
 	owners  []string // users, by cid
 	stopped atomic.Bool
+	calm    atomic.Bool // nothing is changed for a while
 	running sync.WaitGroup
 
 	lastChange time.Time // guarded by mu
@@ -73,8 +74,7 @@ func (f *fleet) storm(askers, changers int, pause time.Duration) *storm {
 // end stops the storm, and holds what was answered against the log.
 func (s *storm) end(bound time.Duration) {
 	s.Helper()
-	s.stopped.Store(true)
-	s.running.Wait()
+	s.still()
 	s.fleet.mu.Lock()
 	defer s.fleet.mu.Unlock()
 	s.Logf("%d answers, %d of them 503, %d requests without one; %d changes, %d refused, %d failed",
@@ -91,6 +91,12 @@ func (s *storm) end(bound time.Duration) {
 		}
 		s.Error(fault)
 	}
+}
+
+// still stops the storm.
+func (s *storm) still() {
+	s.stopped.Store(true)
+	s.running.Wait()
 }
 
 // askFor asks one node about tokens, until the storm ends.
@@ -132,7 +138,10 @@ func (s *storm) any(r *rand.Rand) held {
 // change changes things on one node after the other, until the storm ends.
 func (s *storm) change(number int) {
 	r := rand.New(rand.NewPCG(uint64(number), 11))
-	for !s.stopped.Load() {
+	for ; !s.stopped.Load(); time.Sleep(time.Duration(r.IntN(10)) * time.Millisecond) {
+		if s.calm.Load() {
+			continue
+		}
 		n := s.nodes[r.IntN(s.busy)]
 		t := s.any(r)
 		switch r.IntN(8) {
@@ -153,7 +162,6 @@ func (s *storm) change(number int) {
 			to := []string{"disable", "enable"}[r.IntN(2)]
 			s.made(n, "POST", "/v2"+s.owners[r.IntN(len(s.owners))]+"/"+to, nil)
 		}
-		time.Sleep(time.Duration(r.IntN(10)) * time.Millisecond)
 	}
 }
 
@@ -168,24 +176,40 @@ func (s *storm) pair(one, other *node, t held) {
 
 // create makes a token whose answers the storm then asks for.
 func (s *storm) create(n *node) {
-	owner := s.owners[rand.IntN(len(s.owners))]
-	body := map[string]any{"owner": owner, "privilege": "Normal", "default_app_state": "Allow"}
+	body := map[string]any{"owner": s.owners[rand.IntN(len(s.owners))]}
+	if t, ok := s.createApart(n, body); ok {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.tokens = append(s.tokens, t)
+	}
+}
+
+// apart makes a token that lets in whoever comes, and that the storm leaves alone.
+func (s *storm) apart(n *node) held {
+	s.Helper()
+	t, ok := s.createApart(n, map[string]any{"kind": "account"})
+	if !ok {
+		s.Fatal("a token cannot be made")
+	}
+	return t
+}
+
+func (s *storm) createApart(n *node, body map[string]any) (held, bool) {
+	body["privilege"], body["default_app_state"] = "Normal", "Allow"
 	text := s.made(n, "POST", "/v2/token", body)
 	var token struct {
 		CID    string `json:"_cid"`
 		Secret string `json:"_secret"`
 	}
 	if text == "" || json.Unmarshal([]byte(text), &token) != nil || token.Secret == "" {
-		return
+		return held{}, false
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.tokens = append(s.tokens, held{token.CID, ostiary.ReadSecret(token.Secret), token.Secret})
+	return held{token.CID, ostiary.ReadSecret(token.Secret), token.Secret}, true
 }
 
 // made makes a change, and keeps its receipt.
-func (s *storm) made(n *node, method, path string, body any) string {
-	status, text := n.operate(method, path, body, nil)
+func (s *storm) made(n *node, method, path string, body any, headers ...string) string {
+	status, text := n.operate(method, path, body, nil, headers...)
 	at := time.Now()
 	switch {
 	case status == 0 || status >= 500:
@@ -201,7 +225,7 @@ func (s *storm) made(n *node, method, path string, body any) string {
 	s.mu.Unlock()
 	if receipt, ok := readReceipt(text); ok {
 		s.fleet.mu.Lock()
-		change := acked{at: at, receipt: receipt}
+		change := acked{at: at, receipt: receipt, about: about(path, text)}
 		if method == "DELETE" {
 			change.retired, _ = ostiary.ParseID(strings.TrimPrefix(path, "/v2/token/"))
 		}
@@ -209,6 +233,19 @@ func (s *storm) made(n *node, method, path string, body any) string {
 		s.fleet.mu.Unlock()
 	}
 	return text
+}
+
+// about is what a change changed: "/token/12", "/user/3".
+func about(path, text string) string {
+	parts := strings.Split(strings.TrimPrefix(path, "/v2/"), "/")
+	if len(parts) > 1 {
+		return "/" + parts[0] + "/" + parts[1]
+	}
+	var made struct {
+		CID string `json:"_cid"`
+	}
+	json.Unmarshal([]byte(text), &made) // of what was just made
+	return made.CID
 }
 
 // readReceipt reads what a change's answer says about the nodes; none where nothing was changed.

@@ -155,6 +155,7 @@ func (a *Authority) change(ctx context.Context, c Caller,
 		if show == nil {
 			return nil
 		}
+		t.users, t.roles = map[ostiary.ID]ostiary.User{}, map[place]ostiary.Role{} // nothing changes any more
 		return show(&t.view, story)
 	})
 	if err != nil {

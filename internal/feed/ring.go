@@ -19,6 +19,7 @@ type Ring struct {
 	base  ostiary.Head // the change before the first that is held
 	held  []encoded
 	bytes int
+	told  chan struct{} // closed by the next change; nil where nobody waits
 }
 
 type encoded struct {
@@ -31,6 +32,25 @@ func (r *Ring) Begin(at ostiary.Head) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.base, r.held, r.bytes = at, nil, 0
+	r.tell()
+}
+
+// changed is closed once another change is held. Streams wait for the ring and not for the memory that was
+// told before it: who woke up too early would find nothing, and wait on.
+func (r *Ring) changed() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.told == nil {
+		r.told = make(chan struct{})
+	}
+	return r.told
+}
+
+func (r *Ring) tell() {
+	if r.told != nil {
+		close(r.told)
+		r.told = nil
+	}
 }
 
 // Add takes the next change. One that does not follow begins the ring anew.
@@ -41,6 +61,7 @@ func (r *Ring) Add(c ostiary.Change, emails map[ostiary.ID]string) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	defer r.tell()
 	if c.Revision != r.base.Revision+uint64(len(r.held))+1 {
 		r.base, r.held, r.bytes = ostiary.Head{Revision: c.Revision, Chain: c.Chain}, nil, 0
 		return nil

@@ -16,7 +16,6 @@ import (
 // A Source is the memory that is fed from.
 type Source interface {
 	Head() ostiary.Head
-	Changed() <-chan struct{}
 	Edge(credential ostiary.Hash) (ostiary.EdgeFact, bool) // one that is not revoked
 	// Stream writes everything, and gives the head that it stands at.
 	Stream(ctx context.Context, w io.Writer) (ostiary.Head, error)

@@ -114,7 +114,7 @@ func (p pieces) Write(b []byte) (int, error) {
 // feed sends changes as they come, and answers pings.
 func (s *stream) feed() error {
 	for {
-		changed := s.source.Changed()
+		changed := s.ring.changed()
 		if _, known := s.source.Edge(s.credential); !known {
 			return errors.New("its credential was revoked")
 		}
@@ -141,7 +141,7 @@ func (s *stream) changes(to uint64) error {
 			return errors.New("it fell behind what is held of the log")
 		}
 		if len(some) == 0 {
-			return nil // the ring is told a moment after the source
+			return s.flush() // the ring is told a moment after the source, and wakes this stream
 		}
 		for _, c := range some {
 			if err := s.put(kindChange, c.text); err != nil {

@@ -95,7 +95,7 @@ func (f *Follower) CatchUp(ctx context.Context, revision uint64) error {
 	if f.dir.Revision() >= revision {
 		return nil
 	}
-	if err := f.pull(ctx); err != nil {
+	if err := f.pull(ctx, revision); err != nil {
 		return fmt.Errorf("following the log: %w", err)
 	}
 	if at := f.dir.Revision(); at < revision {
@@ -192,10 +192,10 @@ func (f *Follower) note(err error) {
 	}
 }
 
-// pull applies all of the log that the directory does not hold.
-func (f *Follower) pull(ctx context.Context) error {
+// pull applies what the directory does not hold of the log up to a revision.
+func (f *Follower) pull(ctx context.Context, until uint64) error {
 	for {
-		changes, emails, err := f.next(ctx)
+		changes, emails, err := f.next(ctx, until)
 		if err != nil {
 			return err
 		}
@@ -233,10 +233,10 @@ func (f *Follower) reload(ctx context.Context, at, next uint64) error {
 }
 
 // next reads the next batch, with the e-mails of its users.
-func (f *Follower) next(ctx context.Context) ([]ostiary.Change, []map[ostiary.ID]string, error) {
+func (f *Follower) next(ctx context.Context, until uint64) ([]ostiary.Change, []map[ostiary.ID]string, error) {
 	ctx, stop := context.WithTimeout(ctx, patience)
 	defer stop()
-	changes, err := f.read(ctx, f.dir.Revision())
+	changes, err := f.read(ctx, f.dir.Revision(), until)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -244,18 +244,18 @@ func (f *Follower) next(ctx context.Context) ([]ostiary.Change, []map[ostiary.ID
 	return changes, emails, err
 }
 
-var errFull = errors.New("the batch is full")
+var errEnough = errors.New("enough is read")
 
-func (f *Follower) read(ctx context.Context, after uint64) ([]ostiary.Change, error) {
+func (f *Follower) read(ctx context.Context, after, until uint64) ([]ostiary.Change, error) {
 	var changes []ostiary.Change
 	err := f.log.Changes(ctx, after, func(c ostiary.Change) error {
 		changes = append(changes, c)
-		if len(changes) == batch {
-			return errFull
+		if len(changes) == batch || c.Revision >= until {
+			return errEnough
 		}
 		return nil
 	})
-	if err != nil && !errors.Is(err, errFull) {
+	if err != nil && !errors.Is(err, errEnough) {
 		return nil, err
 	}
 	return changes, nil

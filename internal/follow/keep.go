@@ -128,12 +128,16 @@ func (k *Keeper) tell(err error) {
 // to be all of the log, if that was in this boot. It gives an error where the lease is over.
 func (f *Follower) Resume(path string, holds ostiary.Head, boot string, asOf time.Duration) error {
 	if boot == "" || boot != Boot() {
-		return errors.New("the local copy is from before this boot of the machine, so that nobody knows how old it is")
+		return errors.New("the local copy is from before this boot of the machine, or by another clock of it, so that " +
+			"nobody knows how old it is")
 	}
 	spoke := asOf
 	s, err := readStamp(path)
 	if err == nil && s.Boot == boot && s.Head == holds {
 		asOf, spoke = s.AsOf, s.Spoke
+	}
+	if asOf > f.lease.clock() {
+		return errors.New("the local copy is from later than now, so that nobody knows how old it is")
 	}
 	f.lease.renew(asOf)
 	if f.lease.word.Load() != always {

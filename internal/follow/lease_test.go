@@ -188,3 +188,21 @@ func BenchmarkClock(b *testing.B) {
 		follow.Clock()
 	}
 }
+
+// A clock that is behind the copy's says nothing about its age, and would call it fresh until it has caught up.
+func TestACopyFromLaterThanNowIsRefused(t *testing.T) {
+	t.Parallel()
+	if follow.Boot() == "" {
+		t.Skip("nobody knows the boot here")
+	}
+	for by, good := range map[time.Duration]bool{-time.Second: true, 0: true, time.Second: false} {
+		w, clock := shared(t, time.Minute)
+		err := w.follow.Resume(t.TempDir(), ostiary.Head{}, follow.Boot(), clock.now()+by)
+		if (err == nil) != good {
+			t.Errorf("a copy from %v after now: %v", by, err)
+		}
+		if age, limit := w.follow.Lease(); (age <= limit) != good {
+			t.Errorf("a copy from %v after now is %v old of %v", by, age, limit)
+		}
+	}
+}

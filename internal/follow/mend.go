@@ -135,7 +135,7 @@ func (f *Follower) Beside(ctx context.Context, other Directory, do func() error)
 // level applies the log to another directory, up to a revision.
 func (f *Follower) level(ctx context.Context, other Directory, to uint64) error {
 	for other.Revision() < to {
-		changes, err := f.read(ctx, other.Revision())
+		changes, err := f.read(ctx, other.Revision(), to)
 		if err != nil {
 			return err
 		}
@@ -147,9 +147,6 @@ func (f *Follower) level(ctx context.Context, other Directory, to uint64) error 
 			return ErrBack
 		}
 		for i, c := range changes {
-			if c.Revision > to {
-				return nil
-			}
 			if err := other.Apply(c, emails[i]); err != nil {
 				return err
 			}

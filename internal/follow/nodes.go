@@ -56,6 +56,7 @@ type Nodes struct {
 	vouched   map[string]vouched // of the nodes that follow this one, by id
 	unsaid    map[string]bool    // those of them that have said something since it was passed on
 	vouchable chan struct{}
+	newcomer  chan struct{} // holds one element after a node began to follow this one
 
 	comparer comparer
 }
@@ -64,6 +65,7 @@ type Nodes struct {
 type vouched struct {
 	node        ostiary.Node
 	stamp, said int64
+	heard       bool // since the registry was last told of all that were
 }
 
 // A sighting is when, on this node's clock, another one was first known to have a beat. Clocks of other
@@ -85,6 +87,7 @@ func NewNodes(reg Registry, me ostiary.Node, f *Follower, memory Memory, within 
 		reg: reg, me: me, memory: memory, log: l, clock: f.lease.clock, spoken: f.lease.spoke, narrowed: f.narrowed, applied: f.Applied, within: within,
 		seen: map[string]sighting{}, woken: make(chan struct{}, 1), told: make(chan struct{}),
 		vouched: map[string]vouched{}, unsaid: map[string]bool{}, vouchable: make(chan struct{}, 1),
+		newcomer: make(chan struct{}, 1),
 	}
 }
 
@@ -109,7 +112,7 @@ func (n *Nodes) Run(ctx context.Context) {
 	}
 	n.watch(ctx)
 	running.Wait()
-	if err := n.speak(context.WithoutCancel(ctx), true); err != nil {
+	if err := n.speak(ctx, true); err != nil {
 		n.log.Warn("the other nodes take this one for one that still answers", "node", n.me.Name, "error", err)
 	}
 }
@@ -121,7 +124,7 @@ func (n *Nodes) confirm(ctx context.Context) {
 	defer tick.Stop()
 	for ctx.Err() == nil {
 		changed := n.memory.Changed()
-		within, stop := context.WithTimeout(ctx, patience)
+		within, stop := context.WithTimeout(context.WithoutCancel(ctx), patience) // nothing of it may come after the last word
 		n.reg.PutNodes(within, n.now(false))
 		stop()
 		select {
@@ -145,6 +148,7 @@ func (n *Nodes) beat(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		case <-n.newcomer:
 		}
 	}
 }
@@ -158,7 +162,7 @@ func (n *Nodes) now(stopped bool) ostiary.Node {
 // speak tells the registry of this node and of those that follow it, so that it lasts. Only that counts as
 // having spoken: a server that was left alone, while another one took over, may still take what is put.
 func (n *Nodes) speak(ctx context.Context, stopped bool) error {
-	ctx, stop := context.WithTimeout(ctx, patience)
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer stop()
 	before := n.clock()
 	nodes, stamps := n.speakers()
@@ -247,18 +251,29 @@ func (n *Nodes) sighted(nodes []ostiary.Node, at time.Duration, read int) map[st
 	return still
 }
 
-// Vouch puts a node on record that follows this one. The stamp is its own, and comes back from Said.
+// Vouch puts a node on record that follows this one. The stamp is its own, and comes back from Said. What the
+// node says again it says at the next beat; one that is new has no lease before the first.
 func (n *Nodes) Vouch(node ostiary.Node, stamp int64) {
 	n.mu.Lock()
-	v := n.vouched[node.ID]
+	defer n.mu.Unlock()
+	was, known := n.vouched[node.ID]
 	if node.Holds.Head.Revision == 0 {
-		node.Holds = v.node.Holds
+		node.Holds = was.node.Holds
 	}
-	v.node, v.stamp = node, stamp
-	n.vouched[node.ID], n.unsaid[node.ID] = v, true
-	n.mu.Unlock()
+	n.vouched[node.ID] = vouched{node, stamp, was.said, true}
+	if !known {
+		wake(n.newcomer)
+	}
+	if was.node != node {
+		n.unsaid[node.ID] = true
+		wake(n.vouchable)
+	}
+}
+
+// wake tells somebody who waits for it, or will.
+func wake(c chan struct{}) {
 	select {
-	case n.vouchable <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
@@ -270,25 +285,37 @@ func (n *Nodes) Said(id string) int64 {
 	return n.vouched[id].said
 }
 
-// passOn tells the registry at once what the nodes have applied that follow this one, many at a time.
+// passOn tells the registry at once what the nodes have applied that follow this one, many at a time; and every
+// Beat all that were heard, since what was told may be lost.
 func (n *Nodes) passOn(ctx context.Context) {
+	tick := time.NewTicker(Beat)
+	defer tick.Stop()
 	for {
+		again := false
 		select {
 		case <-ctx.Done():
 			return
 		case <-n.vouchable:
+		case <-tick.C:
+			again = true
 		}
-		within, stop := context.WithTimeout(ctx, patience)
-		n.reg.PutNodes(within, n.toPassOn()...) // their next word says it again
-		stop()
+		if nodes := n.toPassOn(again); len(nodes) > 0 {
+			within, stop := context.WithTimeout(ctx, patience)
+			n.reg.PutNodes(within, nodes...)
+			stop()
+		}
 	}
 }
 
-func (n *Nodes) toPassOn() (nodes []ostiary.Node) {
+func (n *Nodes) toPassOn(again bool) (nodes []ostiary.Node) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for id := range n.unsaid {
-		nodes = append(nodes, n.vouched[id].node)
+	for id, v := range n.vouched {
+		if n.unsaid[id] || again && v.heard {
+			nodes = append(nodes, v.node)
+			v.heard = v.heard && !again
+			n.vouched[id] = v
+		}
 	}
 	clear(n.unsaid)
 	return nodes

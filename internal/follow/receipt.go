@@ -19,7 +19,7 @@ const (
 // Confirm waits until every node that still decides has applied a change, or until that takes too long.
 // It is called once the change is committed and this node's memory holds it.
 func (n *Nodes) Confirm(ctx context.Context, revision uint64) ostiary.Receipt {
-	w := wait{n: n, revision: revision, commit: time.Now(), since: n.clock()}
+	w := wait{n: n, revision: revision, since: n.clock()}
 	n.begin(&w)
 	defer n.end()
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), n.within)
@@ -43,8 +43,8 @@ func (n *Nodes) Confirm(ctx context.Context, revision uint64) ostiary.Receipt {
 type wait struct {
 	n        *Nodes
 	revision uint64
-	commit   time.Time     // by this machine's date, not earlier than it was
-	since    time.Duration // the same on this node's clock
+	since    time.Duration // when it was committed, on this node's clock, and not earlier than it was
+	commit   time.Time     // the same by this machine's date, which somebody may have set meanwhile
 	after    int           // only a read of the registry that was begun after this one counts
 }
 
@@ -68,6 +68,7 @@ func (w *wait) look() (receipt ostiary.Receipt, told <-chan struct{}, done bool)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	now := n.clock()
+	w.commit = time.Now().Add(w.since - now)
 	done = n.read > w.after
 	receipt = ostiary.Receipt{Revision: w.revision, Confirmed: []string{n.me.Name}}
 	signs := n.me.Signs

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"sync"
@@ -164,6 +166,9 @@ func (db *DB) probe(c cause) {
 		db.markAgain()
 		return
 	}
+	if db.engine.shared() && !db.hasRoom() {
+		return
+	}
 	w, err := db.begin(context.Background())
 	if err != nil {
 		return
@@ -173,6 +178,20 @@ func (db *DB) probe(c cause) {
 		return
 	}
 	db.health.set(database, nil)
+}
+
+// hasRoom makes an entry that takes new room, and undoes it. A server whose disk is full goes on taking the
+// probe, which needs none, and no change.
+func (db *DB) hasRoom() bool {
+	w, err := db.begin(context.Background())
+	if err != nil {
+		return false
+	}
+	long := make([]byte, 32<<10)
+	rand.Read(long)
+	_, err = w.Append(0, time.Now(), ostiary.Story{What: "probe", Agent: hex.EncodeToString(long)}, nil)
+	db.undo()
+	return err == nil
 }
 
 // writeProbe writes something of no meaning, and commits.

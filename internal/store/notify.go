@@ -40,7 +40,8 @@ func (e *postgres) tellOn(c *pgx.Conn, revision uint64) *pgx.Conn {
 	drop(c)
 	ctx, stop := context.WithTimeout(e.ctx, patience)
 	defer stop()
-	c, err := pgx.ConnectConfig(ctx, e.config)
+	// To notify is a commit, and need not wait for a disk, nor for copies: the change is there already.
+	c, err := pgx.ConnectConfig(ctx, e.unhurried)
 	if err != nil {
 		return nil
 	}

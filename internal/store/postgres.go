@@ -41,7 +41,9 @@ const (
 
 // A postgres is a database of PostgreSQL that several nodes share.
 type postgres struct {
-	config  *pgx.ConnConfig // as it was given, for what is neither a change nor reading
+	config    *pgx.ConnConfig // as it was given, for what is neither a change nor reading
+	unhurried *pgx.ConnConfig // the same, with commits that do not wait for a disk
+
 	writing *sql.DB
 	reading *sql.DB
 	words   *sql.DB // for what nodes say of themselves
@@ -80,9 +82,9 @@ func openPostgres(ctx context.Context, at DSN, log *slog.Logger) (*postgres, err
 	e.reading = pool(config, map[string]time.Duration{
 		"statement_timeout": readingFor, "idle_in_transaction_session_timeout": readingFor,
 	})
-	unhurried := config.Copy()
-	unhurried.RuntimeParams["synchronous_commit"] = "off"
-	e.words = pool(unhurried, map[string]time.Duration{"statement_timeout": wordWithin})
+	e.unhurried = config.Copy()
+	e.unhurried.RuntimeParams["synchronous_commit"] = "off"
+	e.words = pool(e.unhurried, map[string]time.Duration{"statement_timeout": wordWithin})
 	// A word that must last is never cut short by the server: that ends the waiting for its copies alone.
 	e.vows = pool(unbroken, nil)
 	e.words.SetMaxOpenConns(4)
@@ -238,11 +240,6 @@ func (e *postgres) compact(ctx context.Context, _ *conn) error {
 	_, err = c.Exec(ctx, `VACUUM FULL log`)
 	return err
 }
-
-var errNoCopy = ostiary.RefuseField("file",
-	"The records are in PostgreSQL: back them up with pg_dump, or as you back up all of its databases.")
-
-func (e *postgres) copyTo(context.Context, string) error { return errNoCopy }
 
 func (e *postgres) close() error {
 	e.stop()

@@ -53,7 +53,7 @@ type DB struct {
 	recent recent
 	seen   atomic.Pointer[ostiary.Head] // what this node decides by
 
-	again int           // guarded by turn: tokens that were retired again
+	epoch atomic.Uint64
 	lost  atomic.Uint64 // connections that turned out to be gone
 
 	health health
@@ -153,7 +153,10 @@ func (db *DB) start(ctx context.Context, o Options) (err error) {
 	if db.writing, err = db.connect(context.WithoutCancel(ctx), true); err != nil {
 		return fmt.Errorf("opening %s: %w", name, err)
 	}
-	if db.head, err = readHead(db.writing); err != nil {
+	if db.head, err = readHead(db.writing); err == nil {
+		err = db.takeEpoch(db.writing)
+	}
+	if err != nil {
 		return fmt.Errorf("opening %s: %w", name, err)
 	}
 	return db.meetMark(ctx, markPath(db.dir, o), o)
@@ -197,19 +200,24 @@ func (db *DB) connect(ctx context.Context, changes bool) (*conn, error) {
 const batch = 500
 
 // Changes gives the log after a revision. fn is not called inside a transaction, and may stop the
-// walk with an error.
+// walk with an error. What this process has just written is not read back.
 func (db *DB) Changes(ctx context.Context, after uint64, fn func(ostiary.Change) error) error {
-	// Where other nodes make changes too, what this one holds is not all that there is.
-	if held := db.recent.after(after); held != nil && ctx.Err() == nil && !db.engine.shared() {
-		for _, c := range held {
-			if err := fn(c); err != nil {
-				return err
-			}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	held := db.recent.after(after)
+	for _, c := range held {
+		if err := fn(c); err != nil {
+			return err
 		}
+		after = c.Revision
+	}
+	// Where other nodes make changes too, what this one holds is not all that there is.
+	if held != nil && !db.engine.shared() {
 		return nil
 	}
-	return eachChange(after, fn, func(after uint64) (changes []ostiary.Change, err error) {
-		err = db.view(ctx, func(r *reader) (err error) {
+	return eachChange(after, batch, fn, func(after uint64) (changes []ostiary.Change, err error) {
+		err = db.once(ctx, func(r *reader) (err error) {
 			changes, err = readChanges(r.conn, after, batch)
 			return err
 		})
@@ -217,9 +225,11 @@ func (db *DB) Changes(ctx context.Context, after uint64, fn func(ostiary.Change)
 	})
 }
 
-// eachChange walks the log in batches. What stands before an entry that cannot be read is given all
-// the same.
-func eachChange(after uint64, fn func(ostiary.Change) error, read func(uint64) ([]ostiary.Change, error)) error {
+// eachChange walks the log in batches of so many. What stands before an entry that cannot be read is given
+// all the same.
+func eachChange(
+	after uint64, atOnce int, fn func(ostiary.Change) error, read func(uint64) ([]ostiary.Change, error),
+) error {
 	for {
 		changes, err := read(after)
 		for _, c := range changes {
@@ -234,7 +244,7 @@ func eachChange(after uint64, fn func(ostiary.Change) error, read func(uint64) (
 		if err != nil {
 			return err
 		}
-		if len(changes) < batch {
+		if len(changes) < atOnce {
 			return nil
 		}
 	}

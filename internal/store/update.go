@@ -229,7 +229,7 @@ func (db *DB) committed(w *writer) error {
 			// The change is made. But a copy of the database from before it would not be noticed,
 			// so it is not acknowledged, and none follows until the mark can be written.
 			err = fmt.Errorf("the change was made, but the mark cannot be written: %w", err)
-			db.health.set(marks, err)
+			db.noteMark(err)
 			return &ostiary.UncertainError{Facts: w.made, Err: err}
 		}
 	}

@@ -146,14 +146,16 @@ func start(settings ...string) (*Cluster, error) {
 }
 
 // init makes the data. Its texts are sorted as a person sorts them, which is not how bytes are.
-func (c *Cluster) init(settings []string) error {
+func (c *Cluster) init(settings []string, more ...string) error {
 	secret := filepath.Join(c.dir, "password")
 	if err := os.WriteFile(secret, []byte(Password+"\n"), 0o644); err != nil {
 		return err
 	}
-	err := c.run("initdb", "--no-sync", "--pgdata", c.data(), "--username", User, "--pwfile", secret,
+	err := c.run("initdb", append([]string{
+		"--no-sync", "--pgdata", c.data(), "--username", User, "--pwfile", secret,
 		"--auth-local", "trust", "--auth-host", "scram-sha-256", "--encoding", "UTF8",
-		"--locale", "C.UTF-8", "--locale-provider", "icu", "--icu-locale", "en")
+		"--locale", "C.UTF-8", "--locale-provider", "icu", "--icu-locale", "en",
+	}, more...)...)
 	if err != nil {
 		return err
 	}

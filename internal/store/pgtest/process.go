@@ -53,6 +53,7 @@ if [ -n "$pid" ] && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = postgres ]; then
 	done
 	[ ! -e "$1/data/postmaster.pid" ] || kill -KILL $all 2>/dev/null
 fi
+umount "$1/wal" "$1/data" 2>/dev/null # a test may have given them a disk of their own
 rm -rf "$1"
 `
 
@@ -138,6 +139,20 @@ func (c *Cluster) Again(t testing.TB) {
 	if err := c.launch(); err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
+}
+
+// AgainIfGone starts the server where it has ended by itself, or is about to.
+func (c *Cluster) AgainIfGone(t testing.TB) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !gone(c.Pid()); time.Sleep(20 * time.Millisecond) {
+		if c.ping() == nil {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal("pgtest: the server neither answers nor ends")
+		}
+	}
+	c.Again(t)
 }
 
 // Restart ends the server cleanly and starts it again.
