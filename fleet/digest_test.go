@@ -156,10 +156,19 @@ func TestANodeThatSkipsARetirementIsFoundOut(t *testing.T) {
 	if err := b.stop(); err != nil {
 		t.Error(err)
 	}
+	state := func(want string) func() bool {
+		return func() bool {
+			list := f.command(a.data, "node", "list")
+			at := strings.Index(list, "  b  ")
+			return at > 0 && strings.HasSuffix(strings.TrimRight(strings.SplitN(list[at:], "\n", 2)[0], " "), want)
+		}
+	}
+	f.eventually("b has stopped, as the others know", 10*time.Second, state("stopped"))
 	if err := b.start(); err != nil {
 		t.Fatal(err)
 	}
 	f.eventually("b refuses the second token too", 20*time.Second, func() bool { return !let(b, second) })
+	f.eventually("b counts as there again", 10*time.Second, state("decides"))
 	f.eventually("its local copy is right as well", 20*time.Second, func() bool {
 		wrong, _, err := directory.OpenCopy(filepath.Join(b.data, "memory"))
 		right, _, failed := directory.OpenCopy(filepath.Join(a.data, "memory"))

@@ -79,6 +79,11 @@ func (s *storm) end(bound time.Duration) {
 	defer s.fleet.mu.Unlock()
 	s.Logf("%d answers, %d of them 503, %d requests without one; %d changes, %d refused, %d failed",
 		len(s.answers), s.late.Load(), s.away.Load(), len(s.changes), s.refused.Load(), s.failed.Load())
+	for _, n := range s.nodes {
+		if strings.Contains(n.log(), "two nodes hold different records") {
+			s.Errorf("%s says that nodes differ:\n%s", n.name, n.log())
+		}
+	}
 	for i, fault := range check(s.answers, s.changes, s.history(), bound) {
 		if i == 10 {
 			s.Errorf("and more")

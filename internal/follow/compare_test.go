@@ -2,6 +2,7 @@ package follow_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"strconv"
@@ -48,6 +49,17 @@ func (f *fleet) compare() {
 	f.speak()
 	for _, m := range f.nodes {
 		m.Compare(f.Context())
+	}
+}
+
+// look is compare for who does not wait for a word about what is held now.
+func (f *fleet) look() {
+	f.Helper()
+	f.speak()
+	for _, m := range f.nodes {
+		short, done := context.WithTimeout(f.Context(), 150*time.Millisecond)
+		m.Compare(short)
+		done()
 	}
 }
 
@@ -232,21 +244,15 @@ func TestANodeThatIsAlwaysAheadIsCompared(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, "a", "b")
 	a, b := f.nodes["a"], f.nodes["b"]
-	look := func() {
-		f.speak()
-		short, done := context.WithTimeout(t.Context(), 150*time.Millisecond)
-		a.Compare(short)
-		done()
-	}
 	b.change(t, nil, retired(3, true))
-	look()
+	f.look()
 	for range 10 {
 		b.change(t, nil)
-		look()
+		f.look()
 	}
 	a.change(t, nil) // the same revision as b's first word, and not the same records
 	b.change(t, nil)
-	look()
+	f.look()
 	if c := a.Compared()[0]; c.At != 1 || !c.Differs || !strings.Contains(c.Why, "not reached") {
 		t.Errorf("it is compared at %d, differs %v, %q", c.At, c.Differs, c.Why)
 	}
@@ -359,7 +365,7 @@ func TestAStormOfChangesIsNoAlarm(t *testing.T) {
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	for _, name := range []string{"a", "b", "c"} {
-		m := f.joinLog(name, w)
+		m := f.joinLog(name, w, w.records)
 		running.Go(func() {
 			for ctx.Err() == nil { // each at its own pace, so that they read e-mails at different moments
 				m.follow.Look(ctx)
@@ -380,11 +386,8 @@ func TestAStormOfChangesIsNoAlarm(t *testing.T) {
 		if n%20 == 0 {
 			f.clock.forward(2 * time.Second)
 			f.nodes["c"].dir.Restrict([]ostiary.Fact{{User: &ostiary.UserFact{ID: ostiary.ID(n%7 + 1), Disabled: true}}})
-			f.speak()
+			f.look()
 			for _, m := range f.nodes {
-				short, done := context.WithTimeout(t.Context(), 50*time.Millisecond)
-				m.Compare(short)
-				done()
 				for _, c := range m.Compared() {
 					compared += map[bool]int{true: 1}[c.At > 0]
 				}
@@ -405,11 +408,47 @@ func TestAStormOfChangesIsNoAlarm(t *testing.T) {
 	t.Logf("%d comparisons", compared)
 }
 
+// A node whose log was replaced by one that went another way keeps what it knows. That has an alarm of its own.
+func TestANodeThatWasPutBackIsNoAlarmOfThisKind(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	w, older := newWorld(t), newWorld(t)
+	for range 3 {
+		w.token(ostiary.Token{Privilege: ostiary.Normal}, ostiary.Admin)
+	}
+	older.token(ostiary.Token{Privilege: ostiary.Admin}, ostiary.Admin)
+	back := f.joinLog("back", w, w.log)
+	on := f.joinLog("on", older, older.log)
+	w.log.Log = older.records // a copy that lagged took over
+	if err := back.follow.Look(t.Context()); !errors.Is(err, follow.ErrBack) {
+		t.Fatalf("got %v, want ErrBack", err)
+	}
+	for range 3 {
+		older.token(ostiary.Token{Privilege: ostiary.ReadOnly}, ostiary.ReadOnly)
+		back.follow.Look(t.Context())
+		if err := on.follow.Look(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		f.look()
+	}
+	if back.dir.State().Restricted == 0 {
+		t.Error("nothing is narrowed")
+	}
+	for _, m := range f.nodes {
+		if c := m.Compared()[0]; c.Differs || m.said.count(alarmed) > 0 {
+			t.Errorf("there is an alarm: %+v", c)
+		}
+	}
+	if c := on.Compared()[0]; !strings.Contains(c.Why, "went another way") {
+		t.Errorf("it says %+v", c)
+	}
+}
+
 // joinLog is a node that follows a real log.
-func (f *fleet) joinLog(name string, w *world) *member {
+func (f *fleet) joinLog(name string, w *world, log follow.Log) *member {
 	f.Helper()
 	m := f.join(ostiary.Node{ID: name, Name: name, Lease: time.Hour})
-	m.follow = follow.NewSharedByClock(w.records, m.dir, time.Hour, slog.New(slog.DiscardHandler), f.clock.now)
+	m.follow = follow.NewSharedByClock(log, m.dir, time.Hour, slog.New(slog.DiscardHandler), f.clock.now)
 	if err := m.dir.Load(f.Context(), w.records); err != nil {
 		f.Fatal(err)
 	}

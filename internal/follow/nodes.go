@@ -112,7 +112,7 @@ func (n *Nodes) Run(ctx context.Context) {
 	}
 	n.watch(ctx)
 	running.Wait()
-	if err := n.speak(context.WithoutCancel(ctx), true); err != nil {
+	if err := n.speak(ctx, true); err != nil {
 		n.log.Warn("the other nodes take this one for one that still answers", "node", n.me.Name, "error", err)
 	}
 }
@@ -124,7 +124,7 @@ func (n *Nodes) confirm(ctx context.Context) {
 	defer tick.Stop()
 	for ctx.Err() == nil {
 		changed := n.memory.Changed()
-		within, stop := context.WithTimeout(ctx, patience)
+		within, stop := context.WithTimeout(context.WithoutCancel(ctx), patience) // nothing of it may come after the last word
 		n.reg.PutNodes(within, n.now(false))
 		stop()
 		select {
@@ -162,7 +162,7 @@ func (n *Nodes) now(stopped bool) ostiary.Node {
 // speak tells the registry of this node and of those that follow it, so that it lasts. Only that counts as
 // having spoken: a server that was left alone, while another one took over, may still take what is put.
 func (n *Nodes) speak(ctx context.Context, stopped bool) error {
-	ctx, stop := context.WithTimeout(ctx, patience)
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer stop()
 	before := n.clock()
 	nodes, stamps := n.speakers()
