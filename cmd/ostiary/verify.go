@@ -23,8 +23,8 @@ const databaseName = "ostiary.db"
 type verified struct {
 	Revision uint64 `json:"revision"`
 	Chain    string `json:"chain"`
-	Epoch    uint64 `json:"epoch"`
 	Digest   string `json:"digest"` // of the directory at the revision
+	Epoch    uint64 `json:"epoch"`
 	Erased   int    `json:"erased"` // stories; their digests hold
 }
 
@@ -118,10 +118,8 @@ func giveTo(dir, data string) error {
 }
 
 func verify(cmd *cobra.Command, db *store.DB, asJSON bool) error {
-	records := directory.New()
-	if err := records.Load(cmd.Context(), db); err != nil {
-		return err
-	}
+	// The records come first: the walk over the log then goes at least as far.
+	held, replayed := sameByReplay(cmd.Context(), db)
 	report, err := store.Verify(cmd.Context(), db)
 	if errors.Is(err, store.ErrBroken) {
 		return fmt.Errorf("%w.\nThe log holds up to revision %d. Keep the folder as it is, and compare it with a backup",
@@ -130,19 +128,18 @@ func verify(cmd *cobra.Command, db *store.DB, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	held := records.Holds()
-	if err := sameByReplay(cmd.Context(), db, held); err != nil {
-		return err
+	if replayed != nil {
+		return replayed
 	}
 	v := verified{
-		held.Head.Revision, hex.EncodeToString(held.Head.Chain[:]), db.Epoch(), held.Text(), report.Erased,
+		held.Head.Revision, hex.EncodeToString(held.Head.Chain[:]), held.Text(), db.Epoch(), report.Erased,
 	}
 	if asJSON {
 		return printJSON(cmd.OutOrStdout(), v)
 	}
 	out := cmd.OutOrStdout()
-	fmt.Fprintf(out, "The log holds from revision 1 to %d, and the records are what it says.\n"+
-		"Chain: %s\nEpoch: %d\nDigest: %s\n", v.Revision, v.Chain, v.Epoch, v.Digest)
+	fmt.Fprintf(out, "The log holds from revision 1 to %d, and the records are what it says.\nChain: %s\nDigest: %s\nEpoch: %d\n",
+		v.Revision, v.Chain, v.Digest, v.Epoch)
 	if v.Erased > 0 {
 		fmt.Fprintf(out, "%s erased; what they changed still holds.\n",
 			count(v.Erased, "story was", "stories were"))
@@ -152,21 +149,25 @@ func verify(cmd *cobra.Command, db *store.DB, asJSON bool) error {
 
 var errEnough = errors.New("enough")
 
-// sameByReplay compares the records with what the log makes of nothing.
-func sameByReplay(ctx context.Context, db *store.DB, held ostiary.Digests) error {
-	replayed := directory.New()
-	err := db.Changes(ctx, 0, func(c ostiary.Change) error {
+// sameByReplay compares the records with what the log makes of nothing, and gives what they are.
+func sameByReplay(ctx context.Context, db *store.DB) (held ostiary.Digests, err error) {
+	records, replayed := directory.New(), directory.New()
+	if err := records.Load(ctx, db); err != nil {
+		return held, err
+	}
+	held = records.Holds()
+	err = db.Changes(ctx, 0, func(c ostiary.Change) error {
 		if c.Revision > held.Head.Revision {
 			return errEnough // another node goes on meanwhile
 		}
 		return replayed.Apply(c, nil)
 	})
 	if err != nil && !errors.Is(err, errEnough) {
-		return err
+		return held, err
 	}
 	if got := replayed.Holds(); got.Head != held.Head || got.Facts != held.Facts {
-		return errors.New("the records are not what the log says: somebody changed them behind its back.\n" +
+		return held, errors.New("the records are not what the log says: somebody changed them behind its back.\n" +
 			"Keep the folder as it is, and compare it with a backup")
 	}
-	return nil
+	return held, nil
 }
