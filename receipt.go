@@ -22,6 +22,9 @@ type Node struct {
 	Stopped bool          // it was ended in good order; it may start again from its local copy
 	SeenOn  time.Time     // of its last beat, by the database's clock
 	Quiet   time.Duration // since then, by that clock; nobody is safe by it
+
+	Holds   Digests `json:",omitzero"` // what its memory held at one moment; of revision zero: it does not say
+	Differs bool    // at that revision this node's memory holds something else
 }
 
 // A Receipt says which nodes decide by a change, and from when on the others do, or answer 503.

@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,8 +14,6 @@ import (
 	"time"
 
 	"ostiary"
-	"ostiary/internal/store"
-	"ostiary/internal/store/storetest"
 )
 
 // figures makes the measurements of make bench-nodes; they take half an hour, and want the machine for
@@ -308,17 +305,7 @@ func TestFiguresStart(t *testing.T) {
 	needFigures(t)
 	const tokens = 1_000_000
 	f := newFleet(t, nil)
-	data := filepath.Join(t.TempDir(), "filled")
-	db, err := store.Open(t.Context(), data, store.Options{Database: store.ReadDSN(f.url())})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := storetest.Fill(t.Context(), db, tokens); err != nil {
-		t.Fatal(err)
-	}
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
+	f.fill(tokens)
 	fmt.Printf("a node with %d tokens\n", tokens)
 	f.add("warm")
 	begun := time.Now()

@@ -177,7 +177,10 @@ func (e *edgeNode) join(rules []ostiary.Rule) error {
 
 // state says what the edge can do now. It makes no changes.
 func (e *edgeNode) state() serve.State {
-	s := serve.State{Changes: errors.New("an edge makes no changes"), Follow: e.edge.Err()}
+	s := serve.State{
+		Changes: errors.New("an edge makes no changes"), Follow: e.edge.Err(), Compare: e.edge.Differ(),
+		Stale: e.edge.Follower.Overdue(e.cfg.Lease),
+	}
 	age, limit := e.edge.Follower.Lease()
 	if !e.edge.MayDecide() {
 		s.Decisions = fmt.Errorf("nothing was heard from the server for longer than the lease of %v", limit)
@@ -197,6 +200,12 @@ func (e *edgeNode) watched() serve.Watched {
 		UseDropped:  func() uint64 { return 0 },
 		LogDropped:  e.out.Dropped,
 		State:       e.state,
+		Differ: func() int {
+			if e.edge.Differ() != nil {
+				return 1
+			}
+			return 0
+		},
 	}
 }
 

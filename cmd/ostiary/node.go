@@ -45,8 +45,9 @@ type node struct {
 	directory *directory.Directory
 	follower  *follow.Follower
 	nodes     *follow.Nodes
-	me        ostiary.Node // this node as the others know it
-	ring      *feed.Ring   // the last changes, for those that follow this node
+	me        ostiary.Node   // this node as the others know it
+	ring      *feed.Ring     // the last changes, for those that follow this node
+	keeper    *follow.Keeper // of the local copy; nil: none is kept
 	usage     *usage.Usage
 	logins    *login.Logins
 	keys      *assertion.Keys               // nil: identities are not signed
@@ -199,12 +200,14 @@ func answersOf(pages, calls string) *answer.Table {
 func (n *node) Start() {
 	ctx, halt := context.WithCancel(context.Background())
 	n.halt = halt
+	if n.registry != nil {
+		n.keeper = follow.NewKeeper(n.copyFile(), n.directory, n.follower, n.kept, n.log)
+		n.following.Go(func() { n.keeper.Run(ctx) })
+	}
+	n.nodes.MendWith(n.mend)
 	n.following.Go(func() { n.follower.Run(ctx) })
 	n.following.Go(func() { n.nodes.Run(ctx) })
-	if n.registry != nil {
-		keeper := follow.NewKeeper(n.copyFile(), n.directory, n.follower, n.kept, n.log)
-		n.following.Go(func() { keeper.Run(ctx) })
-	}
+	n.following.Go(func() { follow.Tell(ctx, n.log, n.follower.Stale(n.cfg.Lease)) })
 	if n.keys != nil {
 		n.following.Go(func() { n.keys.Run(ctx) })
 	}

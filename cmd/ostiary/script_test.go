@@ -57,11 +57,13 @@ func TestScriptsAboutPostgreSQL(t *testing.T) {
 		name := c.Database(t)
 		env.Setenv("DATABASE", c.URL(name))
 		env.Setenv("DBNAME", name)
-		second, err := freeAddress()
-		if err != nil {
-			t.Fatal(err)
+		for _, name := range []string{"LISTEN2", "LISTEN3"} {
+			address, err := freeAddress()
+			if err != nil {
+				t.Fatal(err)
+			}
+			env.Setenv(name, address)
 		}
-		env.Setenv("LISTEN2", second)
 		env.Setenv("PASSWORD", pgtest.Password)
 	})
 	p.Cmds["pg"] = func(ts *testscript.TestScript, _ bool, args []string) {

@@ -13,7 +13,9 @@ import (
 
 // state says what the node can do now.
 func (n *node) state() serve.State {
-	s := serve.State{Changes: n.db.Degraded(), Follow: n.follower.Err()}
+	s := serve.State{
+		Changes: n.db.Degraded(), Follow: n.follower.Err(), Compare: n.nodes.Differ(), Stale: n.follower.Overdue(n.cfg.Lease),
+	}
 	var f ostiary.Facts
 	n.directory.Look(ostiary.Hash{}, "", &f)
 	f.Behind, f.Lease = n.follower.Lease()
@@ -46,7 +48,18 @@ func (n *node) watched() serve.Watched {
 		UseDropped:  n.usage.Dropped,
 		LogDropped:  n.out.Dropped,
 		State:       n.state,
+		Differ:      n.differing,
 	}
+}
+
+// differing counts the nodes that differ from this one.
+func (n *node) differing() (count int) {
+	for _, c := range n.nodes.Compared() {
+		if c.Differs {
+			count++
+		}
+	}
+	return count
 }
 
 // status is how the node is doing, for the operator.
@@ -56,7 +69,7 @@ func (n *node) status(context.Context) api.Status {
 		Version: programVersion(), Revision: n.directory.Revision(),
 		Accounts: size.Accounts, Tokens: size.Tokens, Apps: size.Apps,
 	}
-	for _, err := range []error{state.Decisions, state.Changes, state.Follow} {
+	for _, err := range []error{state.Decisions, state.Changes, state.Follow, state.Compare, state.Stale} {
 		if err != nil {
 			s.Degraded = append(s.Degraded, err.Error())
 		}

@@ -22,6 +22,7 @@ const databaseName = "ostiary.db"
 type verified struct {
 	Revision uint64 `json:"revision"`
 	Chain    string `json:"chain"`
+	Epoch    uint64 `json:"epoch"`
 	Erased   int    `json:"erased"` // stories; their digests hold
 }
 
@@ -125,13 +126,13 @@ func verify(cmd *cobra.Command, db *store.DB, asJSON bool) error {
 	if err := sameByReplay(cmd.Context(), db); err != nil {
 		return err
 	}
-	v := verified{report.Head.Revision, fmt.Sprintf("%x", report.Head.Chain[:]), report.Erased}
+	v := verified{report.Head.Revision, fmt.Sprintf("%x", report.Head.Chain[:]), db.Epoch(), report.Erased}
 	if asJSON {
 		return printJSON(cmd.OutOrStdout(), v)
 	}
 	out := cmd.OutOrStdout()
-	fmt.Fprintf(out, "The log holds from revision 1 to %d, and the records are what it says.\nChain: %s\n",
-		v.Revision, v.Chain)
+	fmt.Fprintf(out, "The log holds from revision 1 to %d, and the records are what it says.\nChain: %s\nEpoch: %d\n",
+		v.Revision, v.Chain, v.Epoch)
 	if v.Erased > 0 {
 		fmt.Fprintf(out, "%s erased; what they changed still holds.\n",
 			count(v.Erased, "story was", "stories were"))

@@ -22,6 +22,7 @@ func (d *Directory) Become(o *Directory) error {
 	d.contents, d.ready, d.chain = o.contents, o.ready, o.chain
 	d.revision.Store(o.revision.Load())
 	d.unlock()
+	d.held.begin(d.digests())
 	d.waiting.wake()
 	return nil
 }

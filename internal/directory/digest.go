@@ -10,27 +10,19 @@ import (
 	"ostiary"
 )
 
-// State says what a directory holds at one revision. Where two are equal, so are the records, however they
-// came there. What [Directory.Restrict] took away is not part of the digests: they are of what the log says.
+// State says what a directory holds at one revision. What [Directory.Restrict] took away is not part of the
+// digests: they are of what the log says.
 type State struct {
-	Head ostiary.Head
-	// Facts is over every record that the log gives, retired tokens and their secrets too.
-	Facts ostiary.Hash
-	// Emails is over the users' e-mails, which no fact holds. Who follows a log from behind reads them as they
-	// are now, so that this one may differ for a moment at equal revision.
-	Emails ostiary.Hash
+	ostiary.Digests
 	// Restricted counts the records that say less than the log does, until the log says how it ended.
 	Restricted int
 }
-
-// Digest is one hash over all that decisions are made from.
-func (s State) Digest() ostiary.Hash { return sha256.Sum256(append(s.Facts[:], s.Emails[:]...)) }
 
 // State costs as much as a look: the digests are kept up with every change.
 func (d *Directory) State() State {
 	d.locks[0].RLock()
 	facts, emails := d.contents.facts, d.contents.emails
-	s := State{Head: d.head(), Restricted: len(d.contents.narrowed)}
+	s := State{Digests: ostiary.Digests{Head: d.head()}, Restricted: len(d.contents.narrowed)}
 	d.locks[0].RUnlock()
 	s.Facts, s.Emails = facts.hash(), emails.hash()
 	return s

@@ -35,6 +35,7 @@ type Directory struct {
 	chain    ostiary.Hash // at the revision; guarded like contents
 	tail     *tail        // of a copy that is being written, else nil; guarded by changing
 	copying  sync.Mutex   // held by who writes a copy
+	held     held         // the digests of the last revisions
 
 	waiting waiters
 }
@@ -72,6 +73,7 @@ func (d *Directory) Load(ctx context.Context, v ostiary.Viewer) error {
 	d.contents, d.ready, d.chain = fresh, true, head.Chain
 	d.revision.Store(head.Revision)
 	d.unlock()
+	d.held.begin(d.digests())
 	d.waiting.wake()
 	return nil
 }
@@ -113,6 +115,7 @@ func (d *Directory) Apply(c ostiary.Change, emails map[ostiary.ID]string) error 
 	d.revision.Store(c.Revision)
 	d.chain = c.Chain
 	d.unlock()
+	d.held.note(d.digests())
 	d.waiting.wake()
 	if d.tail != nil {
 		d.tail.add(append(settled, c.Facts...), emails)

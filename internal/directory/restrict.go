@@ -69,10 +69,16 @@ func (c *contents) recorded(f ostiary.Fact) (is ostiary.Fact, found bool) {
 // logged gives what the log says in the place of a fact that comes next, and forgets that the record said
 // less: from now on it says what the log does.
 func (c *contents) logged(f ostiary.Fact) (was ostiary.Fact, found bool) {
-	if was, narrowed := c.narrowed[placeOf(f)]; narrowed {
-		delete(c.narrowed, placeOf(f))
-		delete(c.doubts, placeOf(f))
-		return was, was.App == nil || !was.App.Gone
+	was, found = c.says(f)
+	delete(c.narrowed, placeOf(f))
+	delete(c.doubts, placeOf(f))
+	return was, found
+}
+
+// says gives what the log says in the place of a fact, if there is a record.
+func (c *contents) says(f ostiary.Fact) (is ostiary.Fact, found bool) {
+	if is, narrowed := c.narrowed[placeOf(f)]; narrowed {
+		return is, is.App == nil || !is.App.Gone
 	}
 	return c.recorded(f)
 }

@@ -98,6 +98,9 @@ func (e *Edge) begin() error {
 	switch {
 	case err == nil:
 		e.opt.Log.Info("decisions are made from the local copy", "revision", holds.Revision)
+	case !errors.Is(err, fs.ErrNotExist) && holds.Revision > 0 && e.opt.Node.Stale:
+		e.opt.Log.Error("decisions are made from a local copy whose lease is over, as --serve-stale wants it",
+			"revision", holds.Revision, "written", about.At, "error", err)
 	case !errors.Is(err, fs.ErrNotExist):
 		e.opt.Log.Warn("no decision is made before the server is heard", "error", err)
 	}
@@ -120,6 +123,7 @@ func (e *Edge) Start() {
 	e.stop = stop
 	e.running.Go(func() { e.client.Run(ctx) })
 	e.running.Go(func() { e.uses.run(ctx) })
+	e.running.Go(func() { follow.Tell(ctx, e.opt.Log, e.Follower.Stale(e.opt.Node.Lease), e.differs()) })
 	if e.keeper != nil {
 		e.running.Go(func() { e.keeper.Run(ctx) })
 	}
@@ -148,11 +152,28 @@ func (e *Edge) MayDecide() bool {
 // Err is why the server is not followed; nil while it is.
 func (e *Edge) Err() error { return e.client.Err() }
 
-// Close ends following, and hands on what was counted last, as far as ctx lasts.
+func (e *Edge) differs() follow.Trouble {
+	return follow.Trouble{
+		Is: e.Differ, Says: "the server holds different records at the same revision", Over: "memory is what the server holds again",
+	}
+}
+
+// Differ is that the server has found this memory to differ from its own; nil while it has not.
+func (e *Edge) Differ() error { return e.client.Differ() }
+
+// stopWithin is how long Close waits for the server to read that this node stops.
+const stopWithin = time.Second
+
+// Close ends deciding and following, hands on what was counted last, and tells the other nodes that this one has
+// stopped: as far as ctx lasts.
 func (e *Edge) Close(ctx context.Context) error {
 	err := e.Authority.Close(ctx)
+	e.Directory.SetReady(false) // no receipt waits for it from now on
 	if e.stop != nil {
 		e.uses.flush(ctx)
+		within, done := context.WithTimeout(ctx, stopWithin)
+		e.client.Stop(within)
+		done()
 		e.stop()
 		e.running.Wait()
 	}
@@ -163,7 +184,7 @@ func (e *Edge) Close(ctx context.Context) error {
 func (e *Edge) Feed() *feed.Server {
 	return feed.NewServer(e.Directory, e.ring, feed.Options{
 		Name: e.opt.Node.Name, Lease: e.Follower.Lease, Vouch: e.client.Vouch, Said: e.client.Said,
-		Meet: e.client.Meet, Use: e.client.Use, Log: e.opt.Log,
+		Differs: e.client.Differs, Meet: e.client.Meet, Use: e.client.Use, Log: e.opt.Log,
 	})
 }
 
@@ -183,6 +204,8 @@ func (e *Edge) meet(ctx context.Context, c authority.Contact) error {
 type sink struct{ e *Edge }
 
 func (s sink) Head() ostiary.Head { return s.e.Directory.Head() }
+
+func (s sink) Holds() ostiary.Digests { return s.e.Directory.Holds() }
 
 func (s sink) Apply(c ostiary.Change, emails map[ostiary.ID]string) error {
 	if err := s.e.memory.Apply(c, emails); err != nil {
@@ -207,5 +230,11 @@ func (s sink) Fill(r io.Reader) error {
 		return err
 	}
 	copied.SetReady(true)
-	return s.e.become(copied)
+	if err := s.e.become(copied); err != nil {
+		return err
+	}
+	if s.e.keeper != nil {
+		s.e.keeper.Again()
+	}
+	return nil
 }

@@ -21,6 +21,7 @@ import (
 // A Sink is the memory that follows.
 type Sink interface {
 	Head() ostiary.Head
+	Holds() ostiary.Digests
 	Apply(c ostiary.Change, emails map[ostiary.ID]string) error
 	// Fill replaces everything by a copy, and never by an older one.
 	Fill(r io.Reader) error
@@ -55,6 +56,13 @@ type Client struct {
 	said    map[string]int64 // by node: what the others know of it
 	failed  atomic.Pointer[error]
 	changed chan struct{} // something was applied that the server is to be told
+
+	differs  map[string]differs // of this node and those behind it, as the server says
+	whole    bool               // everything is asked for
+	asked    time.Time          // when that was last so because the server had found a difference
+	stopping atomic.Bool
+	stopped  atomic.Int64  // the stamp of the first ping that said so
+	known    chan struct{} // closed once the server has read it
 }
 
 // pingEvery is how often a follower says what it has applied, at least.
@@ -74,7 +82,7 @@ func NewClient(set Settings, sink Sink, lease Lease) *Client {
 	}
 	return &Client{
 		set: set, sink: sink, lease: lease, waiting: map[uint64]chan met{}, said: map[string]int64{},
-		changed: make(chan struct{}, 1),
+		changed: make(chan struct{}, 1), known: make(chan struct{}),
 	}
 }
 
@@ -157,7 +165,7 @@ func (c *Client) follow(ctx context.Context) error {
 	defer w.CloseWithError(errors.New("the stream has ended")) // nobody may read any more what is said
 	defer end(nil)
 	working.Go(func() { // the transport reads the body as it sends it
-		up.send(kindHello, hello{Version: version, Node: c.set.Node, Head: c.sink.Head()})
+		up.send(kindHello, hello{Version: version, Node: c.set.Node, Head: c.from()})
 	})
 	silent := time.AfterFunc(2*heardWithin, func() { end(errors.New("the server does not answer")) })
 	defer silent.Stop()

@@ -29,6 +29,7 @@ func (c *Client) read(in io.Reader, up *upward, silent *time.Timer) error {
 		if err := c.fill(next); err != nil {
 			return err
 		}
+		c.filled()
 	}
 	c.open(up)
 	defer c.open(nil)
@@ -96,7 +97,10 @@ func (c *Client) heard(kind byte, payload []byte) error {
 			c.lease.Renew(time.Duration(a.Stamp) - a.Age)
 		}
 		c.heardOf(a.Said)
-		return nil
+		if stopped := c.stopped.Load(); stopped != 0 && a.Stamp >= stopped {
+			c.hasRead()
+		}
+		return c.heardDiffers(a.Differs)
 	case kindMet:
 		m, err := readJSON[met](payload)
 		if err != nil {

@@ -29,13 +29,21 @@ func (c *Client) open(up *upward) {
 	}
 }
 
-// speak says what was applied: at each change, and twice a second.
+// speak says what was applied: at each change, and twice a second; and what is held, once a second.
 func (c *Client) speak(ctx context.Context, up *upward, end context.CancelCauseFunc) {
 	tick := time.NewTicker(pingEvery)
 	defer tick.Stop()
+	var said time.Time
 	for {
-		err := up.send(kindPing, ping{Stamp: int64(c.lease.Now()), Applied: c.sink.Head().Revision})
-		if err != nil {
+		p := ping{Stamp: int64(c.lease.Now()), Applied: c.sink.Head().Revision, Stopped: c.stopping.Load()}
+		if time.Since(said) >= time.Second {
+			holds := c.sink.Holds()
+			p.Holds, said = &holds, time.Now()
+		}
+		if p.Stopped {
+			c.stopped.CompareAndSwap(0, p.Stamp)
+		}
+		if err := up.send(kindPing, p); err != nil {
 			end(err)
 			return
 		}
@@ -45,6 +53,23 @@ func (c *Client) speak(ctx context.Context, up *upward, end context.CancelCauseF
 		case <-tick.C:
 		case <-c.changed:
 		}
+	}
+}
+
+// Stop says that this node stops in good order, and returns once the server has read that, or ctx ends. Without
+// a stream nobody can be told.
+func (c *Client) Stop(ctx context.Context) {
+	c.stopping.Store(true)
+	c.mu.Lock()
+	up := c.stream
+	c.mu.Unlock()
+	if up == nil {
+		return
+	}
+	c.wake()
+	select {
+	case <-c.known:
+	case <-ctx.Done():
 	}
 }
 

@@ -71,6 +71,14 @@ type age struct {
 	Said  map[string]int64 `json:"said,omitempty"` // of the last ping that the other nodes know of, by node
 	Age   time.Duration    `json:"age"`
 	Head  uint64           `json:"head"` // the last revision that was sent
+
+	Differs map[string]differs `json:"differs,omitempty"` // the follower and those behind it, by node
+}
+
+// A differs says that a node held something else than the server did at the same revision.
+type differs struct {
+	At   uint64 `json:"at"`
+	Anew bool   `json:"anew,omitempty"` // it is to ask for everything
 }
 
 // A ping says what a follower has applied. Its stamp is the follower's clock, and means nothing to others.
@@ -78,6 +86,8 @@ type ping struct {
 	Stamp   int64  `json:"stamp"`
 	Applied uint64 `json:"applied"`
 	Stopped bool   `json:"stopped,omitempty"`
+
+	Holds *ostiary.Digests `json:"holds,omitempty"` // what it held at one moment; nil: it is not said this time
 }
 
 // A vouched node is one that follows the follower.

@@ -31,9 +31,12 @@ type Options struct {
 	// Vouch puts a follower on record among the nodes. Said is the last stamp of it that the others know of.
 	Vouch func(n ostiary.Node, stamp int64)
 	Said  func(id string) int64
-	Meet  func(ctx context.Context, c Contact) (revision uint64, err error)
-	Use   func(ctx context.Context, rows []byte) error
-	Log   *slog.Logger
+	// Differs says at which revision a follower held something else than this node, if it did; and whether it is
+	// to be sent everything.
+	Differs func(id string) (at uint64, anew bool)
+	Meet    func(ctx context.Context, c Contact) (revision uint64, err error)
+	Use     func(ctx context.Context, rows []byte) error
+	Log     *slog.Logger
 }
 
 // A Server feeds followers.

@@ -43,7 +43,7 @@ func (s *stream) run(w http.ResponseWriter) error {
 		return err
 	}
 	s.node, s.at = h.Node, h.Head
-	s.node.Via = s.opt.Name
+	s.node.Via, s.node.Holds, s.node.Differs = s.opt.Name, ostiary.Digests{}, false
 	s.opt.Log.Info("a follower has come", "node", s.node.Name, "revision", s.at.Revision)
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set("Cache-Control", "no-store")
@@ -170,5 +170,7 @@ func (s *stream) answer() error {
 			time.Sleep(100 * time.Microsecond) // until the ring has been told
 		}
 	}
-	return s.sendJSON(kindAge, age{Stamp: last.Stamp, Said: said, Age: old, Head: s.at.Revision})
+	return s.sendJSON(kindAge, age{
+		Stamp: last.Stamp, Said: said, Age: old, Head: s.at.Revision, Differs: s.differs(said),
+	})
 }

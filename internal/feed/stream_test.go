@@ -34,6 +34,8 @@ type source struct {
 
 	mu      sync.Mutex
 	vouched map[string]ostiary.Node
+	differs uint64 // from what the follower holds, at this revision
+	anew    bool
 	age     atomic.Int64
 	met     atomic.Int64
 }
@@ -53,6 +55,11 @@ func newSource(t *testing.T) *source {
 			s.vouched[n.ID] = n
 		},
 		Said: func(string) int64 { return 7 },
+		Differs: func(string) (uint64, bool) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.differs, s.anew
+		},
 		Meet: func(context.Context, feed.Contact) (uint64, error) {
 			if s.met.Add(1) == 2 {
 				return 0, errors.New("the database is away")
@@ -88,11 +95,13 @@ type sink struct {
 	fills  atomic.Int64
 	asOf   atomic.Int64
 	spoke  atomic.Int64
+	ticks  atomic.Int64 // by which the clock goes on whenever it is asked
+	asked  atomic.Int64
 }
 
 const now = time.Hour
 
-func (s *sink) Now() time.Duration       { return now }
+func (s *sink) Now() time.Duration       { return now + time.Duration(s.ticks.Load()*s.asked.Add(1)) }
 func (s *sink) Renew(asOf time.Duration) { s.asOf.Store(int64(asOf)) }
 func (s *sink) Spoke(at time.Duration)   { s.spoke.Store(int64(at)) }
 func (s *sink) Fill(r io.Reader) error {
@@ -249,5 +258,68 @@ func TestWhatIsNoFollowerIsRefused(t *testing.T) {
 	}
 	if len(s.vouched) > 0 {
 		t.Errorf("nodes were vouched for: %v", s.vouched)
+	}
+}
+
+// A follower whose memory is wrong is sent everything once its server is known to be right, and only then.
+func TestAFollowerThatDiffersIsSentEverything(t *testing.T) {
+	t.Parallel()
+	s := newSource(t)
+	to, c := s.follower()
+	s.eventually("it is level", func() bool { return to.State() == s.dir.State() })
+	s.eventually("it says what it holds", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.vouched["n"].Holds == s.dir.Holds()
+	})
+	set := func(at uint64, anew bool) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.differs, s.anew = at, anew
+	}
+	set(1, false)
+	s.eventually("it is told that it differs", func() bool { return c.Differ() != nil })
+	if at, anew := c.Differs("n"); at != 1 || anew {
+		t.Errorf("of itself it says that it differs at %d, anew %v", at, anew)
+	}
+	time.Sleep(600 * time.Millisecond)
+	if n := to.fills.Load(); n != 1 {
+		t.Errorf("before the server is known to be right, everything was sent %d times", n)
+	}
+	set(1, true)
+	s.eventually("it is sent everything", func() bool { return to.fills.Load() == 2 })
+	time.Sleep(1200 * time.Millisecond)
+	if n := to.fills.Load(); n != 2 {
+		t.Errorf("within a minute everything was sent %d times", n-1)
+	}
+	set(0, false)
+	s.eventually("it knows that it is right", func() bool { return c.Differ() == nil })
+}
+
+// One that stops says so, and its server has read that before it goes.
+func TestAFollowerThatStopsSaysSo(t *testing.T) {
+	t.Parallel()
+	s := newSource(t)
+	to, c := s.follower()
+	s.eventually("it is level", func() bool { return to.State() == s.dir.State() })
+	stopped := func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.vouched["n"].Stopped
+	}
+	to.ticks.Store(1)
+	c.Stop(t.Context())
+	if !stopped() {
+		t.Error("the server does not know that it has stopped")
+	}
+	s.change(ostiary.Fact{User: &ostiary.UserFact{ID: 1}})
+	s.eventually("a change comes", func() bool { return to.Revision() == s.dir.Revision() })
+	if !stopped() {
+		t.Error("after another change the server takes it for one that is there")
+	}
+	begun := time.Now()
+	away := feed.NewClient(feed.Settings{Log: slog.New(slog.DiscardHandler)}, to, to)
+	if away.Stop(t.Context()); time.Since(begun) > time.Second {
+		t.Error("without a stream it waits")
 	}
 }

@@ -18,6 +18,22 @@ func (s *stream) said() (ping, map[string]int64) {
 	return s.last, all
 }
 
+// differs are those of the follower and the nodes behind it that hold something else than this node.
+func (s *stream) differs(of map[string]int64) map[string]differs {
+	var all map[string]differs
+	for id := range of {
+		at, anew := s.opt.Differs(id)
+		if at == 0 {
+			continue
+		}
+		if all == nil {
+			all = map[string]differs{}
+		}
+		all[id] = differs{at, anew}
+	}
+	return all
+}
+
 // listen reads what the follower says.
 func (s *stream) listen() {
 	var buffer []byte
@@ -64,6 +80,9 @@ func (s *stream) heard(kind byte, payload []byte) error {
 func (s *stream) heardPing(p ping) error {
 	n := s.node
 	n.Applied, n.Stopped = p.Applied, p.Stopped
+	if p.Holds != nil {
+		n.Holds = *p.Holds
+	}
 	if err := s.vouch(n, p.Stamp); err != nil {
 		return err
 	}

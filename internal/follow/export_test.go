@@ -11,3 +11,8 @@ func NewSharedByClock(log Log, dir Directory, lease time.Duration, l *slog.Logge
 	f.lease = newLease(lease, clock)
 	return f
 }
+
+// Due is when an alarm is told, and when it is said to be over.
+type Due struct{ alarm }
+
+func (d *Due) Due(wrong bool, now time.Duration) (tell, over bool) { return d.due(wrong, now) }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"ostiary"
@@ -34,6 +35,7 @@ type Keeper struct {
 	took   time.Duration
 	last   time.Duration // when it was written, on the lease's clock
 	failed string        // what was last told
+	again  atomic.Bool   // memory was replaced at the same head
 }
 
 // A stamp is what is known of a copy that holds the log up to its head.
@@ -70,11 +72,17 @@ func (k *Keeper) Run(ctx context.Context) {
 	k.keep(context.WithoutCancel(ctx), 0)
 }
 
+// Again has the file written anew, though memory stands where the file does.
+func (k *Keeper) Again() { k.again.Store(true) }
+
 // keep writes the copy if memory has changed and enough time has passed, and the stamp.
 func (k *Keeper) keep(ctx context.Context, pause time.Duration) {
 	asOf := time.Duration(k.lease.since.Load()) // first: whatever memory holds later has all of that
 	if asOf < 0 {
 		return // memory was never all of the log
+	}
+	if k.again.Swap(false) {
+		k.kept = ostiary.Head{}
 	}
 	now := k.lease.clock()
 	var err error

@@ -22,6 +22,9 @@ func (l *Local) PutNodes(_ context.Context, nodes ...ostiary.Node) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, n := range nodes {
+		if n.Holds.Head.Revision == 0 {
+			n.Holds = l.nodes[n.ID].Holds
+		}
 		n.Beat, n.SeenOn = l.nodes[n.ID].Beat+1, time.Now()
 		l.nodes[n.ID] = n
 	}

@@ -28,6 +28,8 @@ type Registry interface {
 type Memory interface {
 	Revision() uint64
 	Changed() <-chan struct{} // closed when the revision is another
+	Holds() ostiary.Digests
+	HeldAt(revision uint64) (ostiary.Digests, bool) // one of the last; not found where that is not known
 }
 
 // Nodes says what this node has applied, and knows what the others have.
@@ -55,6 +57,8 @@ type Nodes struct {
 	unsaid    map[string]bool    // those of them that have said something since it was passed on
 	vouchable chan struct{}
 	newcomer  chan struct{} // holds one element after a node began to follow this one
+
+	comparer comparer
 }
 
 // A vouched node follows this one. What it says goes on to the registry.
@@ -103,6 +107,9 @@ func (n *Nodes) Run(ctx context.Context) {
 	running.Go(func() { n.confirm(ctx) })
 	running.Go(func() { n.beat(ctx) })
 	running.Go(func() { n.passOn(ctx) })
+	if n.comparer.mend != nil {
+		running.Go(func() { n.mendOnDoubt(ctx) })
+	}
 	n.watch(ctx)
 	running.Wait()
 	if err := n.speak(context.WithoutCancel(ctx), true); err != nil {
@@ -159,7 +166,9 @@ func (n *Nodes) speak(ctx context.Context, stopped bool) error {
 	defer stop()
 	before := n.clock()
 	nodes, stamps := n.speakers()
-	if err := n.reg.KeepNodes(ctx, append(nodes, n.now(stopped))...); err != nil {
+	me := n.now(stopped)
+	me.Holds = n.memory.Holds()
+	if err := n.reg.KeepNodes(ctx, append(nodes, me)...); err != nil {
 		return err
 	}
 	n.spoken(before)
@@ -192,7 +201,7 @@ func (n *Nodes) watch(ctx context.Context) {
 		n.sight(ctx)
 		pause := look
 		if n.idle() {
-			pause = Beat
+			pause = n.leisure()
 		}
 		select {
 		case <-ctx.Done():
@@ -221,6 +230,11 @@ func (n *Nodes) sight(ctx context.Context) {
 		return
 	}
 	at := n.clock() // after the query: no beat that it shows is newer
+	n.compare(this, nodes, n.sighted(nodes, at, this), at)
+}
+
+// sighted keeps when each node was first known to have its beat, and tells those that wait for that.
+func (n *Nodes) sighted(nodes []ostiary.Node, at time.Duration, read int) map[string]sighting {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	still := make(map[string]sighting, len(nodes))
@@ -231,9 +245,10 @@ func (n *Nodes) sight(ctx context.Context) {
 		}
 		still[node.ID] = s
 	}
-	n.seen, n.read = still, this
+	n.seen, n.read = still, read
 	close(n.told)
 	n.told = make(chan struct{})
+	return still
 }
 
 // Vouch puts a node on record that follows this one. The stamp is its own, and comes back from Said. What the
@@ -242,6 +257,9 @@ func (n *Nodes) Vouch(node ostiary.Node, stamp int64) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	was, known := n.vouched[node.ID]
+	if node.Holds.Head.Revision == 0 {
+		node.Holds = was.node.Holds
+	}
 	n.vouched[node.ID] = vouched{node, stamp, was.said, true}
 	if !known {
 		wake(n.newcomer)

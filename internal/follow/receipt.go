@@ -53,10 +53,7 @@ func (n *Nodes) begin(w *wait) {
 	defer n.mu.Unlock()
 	w.after = n.reads
 	n.waiting++
-	select {
-	case n.woken <- struct{}{}:
-	default:
-	}
+	n.wake()
 }
 
 func (n *Nodes) end() {
@@ -133,10 +130,15 @@ func (n *Nodes) Receipt(revision uint64) (ostiary.Receipt, bool) {
 
 // All gives every node on record, as it was last seen.
 func (n *Nodes) All() []ostiary.Node {
+	differ := map[string]bool{}
+	for _, c := range n.Compared() {
+		differ[c.Node.ID] = c.Differs
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	var all []ostiary.Node
 	for _, s := range n.seen {
+		s.node.Differs = differ[s.node.ID]
 		all = append(all, s.node)
 	}
 	slices.SortFunc(all, func(a, b ostiary.Node) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })

@@ -21,10 +21,12 @@ type fleet struct {
 	reg   *follow.Local
 	clock *hand
 	nodes map[string]*member
+	mend  func(*member) follow.Mend // nil: none
 }
 
 type member struct {
 	*follow.Nodes
+	said   *lines
 	follow *follow.Follower
 	dir    *directory.Directory
 	stop   func()
@@ -44,10 +46,13 @@ func newFleet(t *testing.T, names ...string) *fleet {
 
 func (f *fleet) join(n ostiary.Node) *member {
 	f.Helper()
-	quiet := slog.New(slog.DiscardHandler)
-	m := &member{dir: directory.New()}
-	m.follow = follow.NewSharedByClock(nil, m.dir, n.Lease, quiet, f.clock.now)
-	m.Nodes = follow.NewNodes(f.reg, n, m.follow, m.dir, within, quiet)
+	m := &member{dir: directory.New(), said: &lines{}}
+	log := slog.New(slog.NewTextHandler(m.said, nil))
+	m.follow = follow.NewSharedByClock(nil, m.dir, n.Lease, log, f.clock.now)
+	m.Nodes = follow.NewNodes(f.reg, n, m.follow, m.dir, within, log)
+	if f.mend != nil {
+		m.MendWith(f.mend(m))
+	}
 	if err := m.Join(f.Context()); err != nil {
 		f.Fatal(err)
 	}

@@ -11,6 +11,8 @@ type State struct {
 	Decisions error
 	Changes   error
 	Follow    error         // the directory does not follow the log
+	Compare   error         // memory differs from that of another node at the same revision
+	Stale     error         // decisions are made beyond the lease
 	Behind    time.Duration // memory may lack the changes of this time; zero while it is fresh
 }
 
@@ -25,6 +27,12 @@ func (s State) degraded() []string {
 	}
 	if s.Follow != nil || s.Behind > 0 {
 		names = append(names, "follow")
+	}
+	if s.Compare != nil {
+		names = append(names, "compare")
+	}
+	if s.Stale != nil {
+		names = append(names, "stale")
 	}
 	return names
 }
@@ -66,7 +74,9 @@ func ready(state func() State, why bool) http.HandlerFunc {
 
 func (s State) why() map[string]string {
 	why := map[string]string{}
-	for part, err := range map[string]error{"decisions": s.Decisions, "changes": s.Changes, "follow": s.Follow} {
+	for part, err := range map[string]error{
+		"decisions": s.Decisions, "changes": s.Changes, "follow": s.Follow, "compare": s.Compare, "stale": s.Stale,
+	} {
 		if err != nil {
 			why[part] = err.Error()
 		}

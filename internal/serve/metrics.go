@@ -108,6 +108,7 @@ type Watched struct {
 	UseDropped  func() uint64
 	LogDropped  func() uint64
 	State       func() State
+	Differ      func() int // nodes that do from this one
 }
 
 // Watch adds the metrics of what others keep.
@@ -124,6 +125,8 @@ func (m *Metrics) Watch(w Watched) {
 		func() float64 { return float64(w.Revision()) })
 	gauge("ostiary_behind_seconds", "Time since memory was last seen to hold all of the log.", nil,
 		func() float64 { return w.Behind().Seconds() })
+	gauge("ostiary_nodes_differ", "Nodes that hold something else than this one at the same revision.", nil,
+		func() float64 { return float64(w.Differ()) })
 	for kind, number := range map[string]func(Records) int{
 		"account": func(r Records) int { return r.Accounts },
 		"user":    func(r Records) int { return r.Users },
@@ -139,8 +142,11 @@ func (m *Metrics) Watch(w Watched) {
 		"decisions": func(s State) error { return s.Decisions },
 		"changes":   func(s State) error { return s.Changes },
 		"follow":    func(s State) error { return s.Follow },
+		"compare":   func(s State) error { return s.Compare },
+		"stale":     func(s State) error { return s.Stale },
 	} {
-		gauge("ostiary_degraded", "1 while a part does not work: decisions, changes, following the log.",
+		gauge("ostiary_degraded", "1 while a part does not work: decisions, changes, following the log, holding what "+
+			"other nodes hold (compare), staying within the lease (stale).",
 			prometheus.Labels{"part": part}, func() float64 {
 				if trouble(w.State()) != nil {
 					return 1

@@ -25,7 +25,7 @@ func watched() Watched {
 	return Watched{
 		Revision: func() uint64 { return 7 }, Behind: func() time.Duration { return 0 },
 		Records: func() Records { return Records{Tokens: 3} }, StoreErrors: none, UseDropped: none, LogDropped: none,
-		State: func() State { return State{Changes: errors.New("full")} },
+		State: func() State { return State{Changes: errors.New("full"), Stale: errors.New("late")} }, Differ: func() int { return 2 },
 	}
 }
 
@@ -94,6 +94,7 @@ What is worth an alarm:
 
 - `+"`ostiary_degraded`"+` is 1: a part does not work. `+"`/readyz`"+` on the admin listener says why.
 - `+"`ostiary_decisions_total{reason=\"unavailable\"}`"+` grows: requests are answered with 503.
+- `+"`ostiary_nodes_differ`"+` is not 0: two nodes hold different records. The log names them, and [PostgreSQL](postgresql.md) says what to do.
 - `+"`ostiary_store_errors_total`"+` grows: the database answers with errors.
 - `+"`ostiary_log_lines_dropped_total`"+` grows: whatever reads standard error is too slow.
 `, strings.Join(reasons, ", "), strings.Join(doors[:len(doors)-1], ", "))
@@ -158,6 +159,9 @@ func TestWhatOthersKeepIsShown(t *testing.T) {
 		{"ostiary_directory_records", []string{"token"}, 3},
 		{"ostiary_degraded", []string{"changes"}, 1},
 		{"ostiary_degraded", []string{"decisions"}, 0},
+		{"ostiary_degraded", []string{"compare"}, 0},
+		{"ostiary_degraded", []string{"stale"}, 1},
+		{"ostiary_nodes_differ", []string{}, 2},
 	} {
 		if got := value(t, m, c.name, c.labels...); got != c.want {
 			t.Errorf("%s %q is %v, want %v", c.name, c.labels, got, c.want)

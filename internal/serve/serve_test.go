@@ -164,6 +164,8 @@ func TestReadyzNamesWhatIsDegraded(t *testing.T) {
 		{State{Changes: trouble}, "?for=changes", 503, `"ready":false`},
 		{State{Changes: trouble, Follow: trouble}, "?for=decisions", 200, `"degraded":["changes","follow"]`},
 		{State{Decisions: trouble}, "", 503, `"degraded":["decisions"]`},
+		{State{Compare: trouble}, "", 200, `"degraded":["compare"]`},
+		{State{Stale: trouble}, "", 200, `"degraded":["stale"]`},
 		{State{Decisions: trouble}, "?for=changes", 503, `"ready":false`},
 		{State{}, "?for=everything", 400, "error"},
 	} {

@@ -73,7 +73,7 @@ func TestARestoreKeepsRetirements(t *testing.T) {
 
 	report, err := store.Restore(t.Context(), dir, file, store.Options{}, by)
 	ok(t, err)
-	want := store.RestoreReport{Backup: 1, Previous: 3, Revision: 3, Retired: 1, Aside: report.Aside}
+	want := store.RestoreReport{Backup: 1, Previous: 3, Revision: 3, Epoch: 2, Retired: 1, Aside: report.Aside}
 	if report != want {
 		t.Fatalf("got %+v, want %+v", report, want)
 	}

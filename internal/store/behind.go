@@ -13,7 +13,7 @@ import (
 
 // refuseMark refuses to make a database where one that had changes is missing.
 func refuseMark(path string) error {
-	seen, _, err := readMark(path)
+	seen, err := readMark(path)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && seen.Revision == 0 {
 		return nil
 	}
@@ -24,26 +24,30 @@ func refuseMark(path string) error {
 		"restore a backup, or choose another folder to begin anew", ErrBehind, path, seen.Revision)
 }
 
-// meetMark compares the database with the mark, and lets the mark follow it.
+// meetMark compares the database with the mark, and lets the mark follow it. One that is behind is refused
+// unless that is meant: somebody says so, or it was restored since.
 func (db *DB) meetMark(ctx context.Context, path string, o Options) error {
-	seen, seq, err := readMark(path)
+	seen, err := readMark(path)
 	missing := errors.Is(err, fs.ErrNotExist)
 	if err != nil && !missing {
 		return err
 	}
+	restored := !missing && db.Epoch() > seen.epoch
 	behind := error(nil)
-	if !missing {
-		if behind, err = db.compare(db.writing, db.head, seen, "the mark "+path); err != nil {
+	if !missing && !restored {
+		if behind, err = db.compare(db.writing, db.head, seen.Head, "the mark "+path); err != nil {
 			return err
 		}
 		if behind != nil && !o.AcceptRollback {
 			return behind
 		}
 	}
-	if err := db.openMarks(path, seq); err != nil {
+	if err := db.openMarks(path, seen.seq); err != nil {
 		return err
 	}
 	switch {
+	case restored:
+		err = db.beginEpoch(ctx, seen)
 	case behind != nil:
 		db.log.Warn("a database from the past is accepted", "revision", db.head.Revision, "seen", seen.Revision)
 		// What it knows as retired may be missing from the list, if it is another node's or the list is new.
@@ -100,6 +104,7 @@ func (db *DB) openMarks(path string, seq uint64) (err error) {
 	if db.mark, err = openMark(path, seq); err != nil {
 		return fmt.Errorf("opening the mark: %w", err)
 	}
+	db.mark.epoch = db.Epoch()
 	return nil
 }
 
@@ -177,33 +182,32 @@ func (db *DB) retireAgain(ctx context.Context, because string) error {
 	if err != nil {
 		return err
 	}
-	again := 0
-	err = db.Update(ctx, func(w ostiary.Writer) error {
-		at := time.Now().UTC().Truncate(time.Millisecond)
-		tokens, err := w.(*writer).liveAmong(known)
-		if err != nil {
-			return err
-		}
-		for _, t := range tokens {
-			t.RetiredOn, t.RetiredBy = at, rollbackBy
-			if err := w.PutToken(t); err != nil {
-				return err
-			}
-			story := ostiary.Story{
-				What: "token.retire", By: rollbackBy, Token: t.ID, User: t.Owner,
-				Details: map[string]string{"because": because},
-			}
-			if _, err := w.Append(t.Account, at, story, nil); err != nil {
-				return err
-			}
-		}
-		again = len(tokens)
-		return nil
+	return db.Update(ctx, func(w ostiary.Writer) error {
+		_, err := w.(*writer).retireAgain(known, because)
+		return err
 	})
-	if err == nil {
-		db.again += again
+}
+
+func (w *writer) retireAgain(known map[ostiary.Hash]bool, because string) (again int, err error) {
+	at := time.Now().UTC().Truncate(time.Millisecond)
+	tokens, err := w.liveAmong(known)
+	if err != nil {
+		return 0, err
 	}
-	return err
+	for _, t := range tokens {
+		t.RetiredOn, t.RetiredBy = at, rollbackBy
+		if err := w.PutToken(t); err != nil {
+			return 0, err
+		}
+		story := ostiary.Story{
+			What: "token.retire", By: rollbackBy, Token: t.ID, User: t.Owner,
+			Details: map[string]string{"because": because},
+		}
+		if _, err := w.Append(t.Account, at, story, nil); err != nil {
+			return 0, err
+		}
+	}
+	return len(tokens), nil
 }
 
 // liveAmong gives the tokens that are not retired though a secret of theirs is known to be.

@@ -18,8 +18,16 @@ import (
 // back in time is known by it. Two slots are written by turns, so that a torn write spoils the
 // older one only.
 type mark struct {
-	file *os.File
-	seq  uint64 // of the last write
+	file  *os.File
+	seq   uint64 // of the last write
+	epoch uint64 // of the log
+}
+
+// A marked head is what a mark says.
+type marked struct {
+	ostiary.Head
+	epoch uint64
+	seq   uint64 // of the write; zero: there was none
 }
 
 // errUnsynced says that something written may never reach the disk. The system tells it only once.
@@ -29,6 +37,9 @@ const (
 	markMagic = "ostmark1"
 	slotSize  = 512 // a disk's sector: one write never touches both slots
 	slotUsed  = 8 + 8 + 8 + 32 + 4
+
+	// The epoch stands behind the rest, with a checksum of its own: a program that knows of none leaves it.
+	epochUsed = 8 + 4
 )
 
 func markPath(dir string, o Options) string {
@@ -39,29 +50,31 @@ func markPath(dir string, o Options) string {
 }
 
 // readMark gives what a mark says. Where there is none, or it was never finished, it is ErrNotExist.
-func readMark(path string) (head ostiary.Head, seq uint64, err error) {
+func readMark(path string) (seen marked, err error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return head, 0, err
+		return seen, err
 	}
-	written := false
+	written, epoch := false, uint64(1)
 	for n := range 2 {
 		slot := make([]byte, slotSize)
 		copy(slot, text[min(n*slotSize, len(text)):])
 		for _, b := range slot {
 			written = written || b != 0
 		}
-		if h, s, ok := readSlot(slot); ok && s > seq {
-			head, seq = h, s
+		epoch = max(epoch, readSlotEpoch(slot))
+		if s, ok := readSlot(slot); ok && s.seq > seen.seq {
+			seen = s
 		}
 	}
 	switch {
-	case seq > 0:
-		return head, seq, nil
+	case seen.seq > 0:
+		seen.epoch = epoch
+		return seen, nil
 	case written:
-		return head, 0, fmt.Errorf("the mark %s cannot be read; move it away to begin a new one", path)
+		return seen, fmt.Errorf("the mark %s cannot be read; move it away to begin a new one", path)
 	}
-	return head, 0, fmt.Errorf("the mark %s is empty: %w", path, fs.ErrNotExist)
+	return seen, fmt.Errorf("the mark %s is empty: %w", path, fs.ErrNotExist)
 }
 
 // openMark opens the mark for writing, and makes the file if it must.
@@ -84,12 +97,15 @@ func openMark(path string, seq uint64) (*mark, error) {
 // write returns once the mark is on the disk. After an error it writes the other slot again.
 func (m *mark) write(h ostiary.Head) error {
 	seq := m.seq + 1
-	slot := make([]byte, slotUsed)
+	slot := make([]byte, slotUsed+epochUsed)
 	n := copy(slot, markMagic)
 	binary.BigEndian.PutUint64(slot[n:], seq)
 	binary.BigEndian.PutUint64(slot[n+8:], h.Revision)
 	n += 16 + copy(slot[n+16:], h.Chain[:])
 	binary.BigEndian.PutUint32(slot[n:], crc32.ChecksumIEEE(slot[:n]))
+	behind := slot[slotUsed:]
+	binary.BigEndian.PutUint64(behind, m.epoch)
+	binary.BigEndian.PutUint32(behind[8:], crc32.ChecksumIEEE(behind[:8]))
 	if _, err := m.file.WriteAt(slot, int64(seq%2)*slotSize); err != nil {
 		return err
 	}
@@ -100,16 +116,25 @@ func (m *mark) write(h ostiary.Head) error {
 	return nil
 }
 
-func readSlot(slot []byte) (h ostiary.Head, seq uint64, ok bool) {
+func readSlot(slot []byte) (seen marked, ok bool) {
 	n := len(markMagic)
 	sum := slotUsed - 4
 	if string(slot[:n]) != markMagic || binary.BigEndian.Uint32(slot[sum:]) != crc32.ChecksumIEEE(slot[:sum]) {
-		return h, 0, false
+		return seen, false
 	}
-	seq = binary.BigEndian.Uint64(slot[n:])
-	h.Revision = binary.BigEndian.Uint64(slot[n+8:])
-	copy(h.Chain[:], slot[n+16:])
-	return h, seq, true
+	seen.seq = binary.BigEndian.Uint64(slot[n:])
+	seen.Revision = binary.BigEndian.Uint64(slot[n+8:])
+	copy(seen.Chain[:], slot[n+16:])
+	return seen, true
+}
+
+// readSlotEpoch is 0 where none was written.
+func readSlotEpoch(slot []byte) uint64 {
+	behind := slot[slotUsed:]
+	if binary.BigEndian.Uint32(behind[8:]) != crc32.ChecksumIEEE(behind[:8]) {
+		return 0
+	}
+	return binary.BigEndian.Uint64(behind)
 }
 
 func (m *mark) close() error { return m.file.Close() }

@@ -45,7 +45,7 @@ func TestAMarkReadsBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer m.close()
-	if _, _, err := readMark(path); !errors.Is(err, os.ErrNotExist) {
+	if _, err := readMark(path); !errors.Is(err, os.ErrNotExist) {
 		t.Fatalf("a new mark: got %v, want that there is none", err)
 	}
 	for n := range uint64(5) {
@@ -53,9 +53,9 @@ func TestAMarkReadsBack(t *testing.T) {
 		if err := m.write(want); err != nil {
 			t.Fatal(err)
 		}
-		got, seq, err := readMark(path)
-		if err != nil || got != want || seq != n+1 {
-			t.Fatalf("got %v %d %v, want %v", got, seq, err, want)
+		got, err := readMark(path)
+		if err != nil || got.Head != want || got.seq != n+1 || got.epoch != 1 {
+			t.Fatalf("got %+v %v, want %v of epoch 1", got, err, want)
 		}
 	}
 }
@@ -104,7 +104,54 @@ func TestNoChangeIsAcknowledgedWithoutItsMark(t *testing.T) {
 	if err := change(); err != nil {
 		t.Fatal(err)
 	}
-	if got, _, err := readMark(markPath(db.dir, Options{})); err != nil || got.Revision != 2 {
+	if got, err := readMark(markPath(db.dir, Options{})); err != nil || got.Revision != 2 {
 		t.Fatalf("the mark is at %d, %v, want 2", got.Revision, err)
+	}
+}
+
+// A program that knows of no epoch reads and writes the first bytes of a slot, and leaves the rest.
+func TestAMarkHoldsItsEpochBesideOlderPrograms(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "mark")
+	m, err := openMark(path, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.close()
+	says := func(what string, want uint64) {
+		t.Helper()
+		if got, err := readMark(path); err != nil || got.epoch != want || got.seq != m.seq {
+			t.Errorf("%s: got %+v, %v, want epoch %d of write %d", what, got, err, want, m.seq)
+		}
+	}
+	older := func() {
+		t.Helper()
+		was, err := os.ReadFile(path)
+		if err == nil {
+			err = m.write(ostiary.Head{Revision: 9})
+		}
+		if err == nil {
+			at := int(m.seq%2)*slotSize + slotUsed
+			_, err = m.file.WriteAt(was[at:at+epochUsed], int64(at))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	older()
+	says("a mark of before", 1)
+	m.epoch = 3
+	if err := m.write(ostiary.Head{Revision: 10}); err != nil {
+		t.Fatal(err)
+	}
+	says("written with an epoch", 3)
+	older()
+	older()
+	says("written by an older program since", 3)
+	if _, err := m.file.WriteAt([]byte{0xff}, int64(m.seq%2)*slotSize+slotUsed+2); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := readMark(path); err != nil || got.epoch > 3 || got.seq != m.seq {
+		t.Errorf("with one epoch spoilt: got %+v, %v", got, err)
 	}
 }

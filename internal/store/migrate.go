@@ -63,6 +63,11 @@ func fill(ctx context.Context, path string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, e.close()) }()
+	return e.begun(ctx)
+}
+
+// begun makes a file with nothing in it an empty database of ours.
+func (e *sqlite) begun(ctx context.Context) error {
 	if _, err := e.writing.ExecContext(ctx, fmt.Sprintf(`PRAGMA application_id = %d`, applicationID)); err != nil {
 		return err
 	}

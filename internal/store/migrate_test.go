@@ -134,7 +134,7 @@ func TestADatabaseOfTheFirstSchemaReadsBackWhole(t *testing.T) {
 		}
 		return errors.Join(err, err2)
 	}))
-	if info, err := os.Stat(filepath.Join(old, "ostiary.db.before-3")); err != nil || info.Size() == 0 {
+	if info, err := os.Stat(filepath.Join(old, "ostiary.db.before-5")); err != nil || info.Size() == 0 {
 		t.Errorf("the copy of the old schema: %v", err)
 	}
 }

@@ -218,7 +218,7 @@ func TestAnOlderSchemaIsCopiedAsideAndBroughtUpToDate(t *testing.T) {
 	dir := t.TempDir()
 	statement(t, dir, fmt.Sprintf(`PRAGMA application_id = %d; CREATE TABLE old (id INTEGER)`, 0x4f737479))
 	addTokens(t, reopen(t, dir, store.Options{}), 1)
-	if info, err := os.Stat(filepath.Join(dir, "ostiary.db.before-3")); err != nil || info.Mode() != 0o600 {
+	if info, err := os.Stat(filepath.Join(dir, "ostiary.db.before-5")); err != nil || info.Mode() != 0o600 {
 		t.Fatalf("the copy of the old schema: %v, %v", info, err)
 	}
 }

@@ -47,6 +47,9 @@ func (db *DB) meetOthers(r *reader) (ostiary.Head, error) {
 				continue
 			}
 			hashes, err := r.retiredBy(c.Facts)
+			if err == nil {
+				err = db.meetEpoch(r, c)
+			}
 			if err != nil {
 				return head, err
 			}
@@ -74,6 +77,9 @@ func (db *DB) wentBack(r *reader, seen ostiary.Head) error {
 	behind, err := db.compare(r.conn, head, seen, "this server")
 	if err != nil {
 		return err
+	}
+	if epoch, err := readEpoch(r.conn); err == nil && epoch > db.Epoch() {
+		behind = fmt.Errorf("%w: a backup was restored while this server ran; restart it", ErrBehind)
 	}
 	db.health.set(forGood, behind)
 	return behind

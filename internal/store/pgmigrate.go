@@ -63,7 +63,7 @@ func createPostgres(ctx context.Context, dir string, o Options) error {
 	case ours:
 		return fmt.Errorf("%w, and it holds records; to begin anew, name an empty one", ErrExists)
 	case others > 0:
-		return fmt.Errorf("the database holds %d tables of another program; make an empty one, and name that", others)
+		return othersTables(others)
 	}
 	if err := refuseMark(markPath(dir, o)); err != nil {
 		return err
@@ -74,6 +74,10 @@ func createPostgres(ctx context.Context, dir string, o Options) error {
 		}
 		return nil
 	})
+}
+
+func othersTables(n int) error {
+	return fmt.Errorf("the database holds %d tables of another program; make an empty one, and name that", n)
 }
 
 // tables says whether ours are there, and how many others.
@@ -94,20 +98,25 @@ func tables(ctx context.Context, config *pgx.ConnConfig) (ours bool, others int,
 const migrationsTable = "migrations"
 
 // withMigrations has one node at a time look after the tables.
-func withMigrations(config *pgx.ConnConfig, do func(*goose.Provider) error) (err error) {
-	files, err := fs.Sub(migrations, "migrations/postgres")
-	if err != nil {
-		return err
-	}
+func withMigrations(config *pgx.ConnConfig, do func(*goose.Provider) error) error {
 	// Two that begin at once wait for each other, a minute at most.
 	locker, err := locks.NewPostgresSessionLocker(locks.WithLockTimeout(1, 60), locks.WithUnlockTimeout(1, 5))
 	if err != nil {
 		return err
 	}
+	return withLocked(config, do, goose.WithSessionLocker(locker))
+}
+
+// withLocked is for whoever has the lock already.
+func withLocked(config *pgx.ConnConfig, do func(*goose.Provider) error, more ...goose.ProviderOption) (err error) {
+	files, err := fs.Sub(migrations, "migrations/postgres")
+	if err != nil {
+		return err
+	}
 	db := stdlib.OpenDB(*config)
 	defer func() { err = errors.Join(err, db.Close()) }()
-	m, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithDisableGlobalRegistry(true),
-		goose.WithTableName(migrationsTable), goose.WithLogger(goose.NopLogger()), goose.WithSessionLocker(locker))
+	m, err := goose.NewProvider(goose.DialectPostgres, db, files, append(more, goose.WithDisableGlobalRegistry(true),
+		goose.WithTableName(migrationsTable), goose.WithLogger(goose.NopLogger()))...)
 	if err != nil {
 		return err
 	}

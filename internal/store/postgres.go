@@ -241,11 +241,6 @@ func (e *postgres) compact(ctx context.Context, _ *conn) error {
 	return err
 }
 
-var errNoCopy = ostiary.RefuseField("file",
-	"The records are in PostgreSQL: back them up with pg_dump, or as you back up all of its databases.")
-
-func (e *postgres) copyTo(context.Context, string) error { return errNoCopy }
-
 func (e *postgres) close() error {
 	e.stop()
 	e.telling.Wait()

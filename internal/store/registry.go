@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -85,14 +87,17 @@ func (r *Registry) PutNodes(ctx context.Context, nodes ...ostiary.Node) error {
 
 const (
 	putNodes  = insertNodes + `, applied = excluded.applied`
-	keepNodes = insertNodes
+	keepNodes = insertNodes + `, held = excluded.held, chain = excluded.chain, facts = excluded.facts,
+		emails = excluded.emails`
 )
 
 const insertNodes = `
-	INSERT INTO nodes (id, name, version, via, applied, lease, tail, signs, stale, stopped, beat, seen_on)
-	SELECT n.id, n.name, n.version, n.via, n.applied, n.lease, n.tail, n.signs, n.stale, n.stopped, 1, ` + now + `
+	INSERT INTO nodes (id, name, version, via, applied, lease, tail, signs, stale, stopped, beat, seen_on, held, chain, facts,
+		emails)
+	SELECT n.id, n.name, n.version, n.via, n.applied, n.lease, n.tail, n.signs, n.stale, n.stopped, 1, ` + now + `, n.held,
+		n.chain, n.facts, n.emails
 	FROM json_to_recordset($1::JSON) AS n (id TEXT, name TEXT, version TEXT, via TEXT, applied BIGINT,
-		lease BIGINT, tail BIGINT, signs BIGINT, stale BIGINT, stopped BIGINT)
+		lease BIGINT, tail BIGINT, signs BIGINT, stale BIGINT, stopped BIGINT, held BIGINT, chain TEXT, facts TEXT, emails TEXT)
 	ON CONFLICT (id) DO UPDATE
 	SET name = excluded.name, version = excluded.version, via = excluded.via, lease = excluded.lease,
 		tail = excluded.tail, signs = excluded.signs, stale = excluded.stale, stopped = excluded.stopped, beat = nodes.beat + 1,
@@ -106,7 +111,8 @@ func nodeRows(nodes []ostiary.Node) (string, error) {
 	for i, n := range nodes {
 		rows[i] = nodeRow{
 			n.ID, n.Name, n.Version, n.Via, n.Applied, n.Lease.Milliseconds(), n.Tail.Milliseconds(),
-			n.Signs.Milliseconds(), number(n.Stale), number(n.Stopped),
+			n.Signs.Milliseconds(), number(n.Stale), number(n.Stopped), n.Holds.Head.Revision,
+			hashText(n.Holds.Head.Chain), hashText(n.Holds.Facts), hashText(n.Holds.Emails),
 		}
 	}
 	text, err := json.Marshal(rows)
@@ -125,12 +131,19 @@ type nodeRow struct {
 	Signs   int64  `json:"signs"`
 	Stale   int    `json:"stale"`
 	Stopped int    `json:"stopped"`
+	Held    uint64 `json:"held"`
+	Chain   string `json:"chain"`
+	Facts   string `json:"facts"`
+	Emails  string `json:"emails"`
 }
+
+func hashText(h ostiary.Hash) string { return hex.EncodeToString(h[:]) }
 
 // Nodes gives every node on record.
 func (r *Registry) Nodes(ctx context.Context) ([]ostiary.Node, error) {
 	rows, err := r.quick.QueryContext(ctx, `
-		SELECT id, name, version, via, applied, beat, lease, tail, signs, stale, stopped, seen_on, `+now+` - seen_on
+		SELECT id, name, version, via, applied, beat, lease, tail, signs, stale, stopped, seen_on, `+now+` - seen_on, held,
+			chain, facts, emails
 		FROM nodes`)
 	if err != nil {
 		return nil, failedHere(err)
@@ -139,17 +152,36 @@ func (r *Registry) Nodes(ctx context.Context) ([]ostiary.Node, error) {
 	var all []ostiary.Node
 	for rows.Next() {
 		var n ostiary.Node
+		var held heldRow
 		var lease, tail, signs, quiet int64
 		err := rows.Scan(&n.ID, &n.Name, &n.Version, &n.Via, &n.Applied, &n.Beat, &lease, &tail, &signs, &n.Stale,
-			&n.Stopped, when{&n.SeenOn}, &quiet)
+			&n.Stopped, when{&n.SeenOn}, &quiet, &held.revision, &held.chain, &held.facts, &held.emails)
 		if err != nil {
 			return nil, err
 		}
+		n.Holds = held.digests()
 		n.Lease, n.Tail, n.Signs = milliseconds(lease), milliseconds(tail), milliseconds(signs)
 		n.Quiet = max(0, milliseconds(quiet))
 		all = append(all, n)
 	}
 	return all, failedHere(rows.Err())
+}
+
+// A heldRow is what a node says that it holds. An older version says nothing.
+type heldRow struct {
+	revision             uint64
+	chain, facts, emails string
+}
+
+// digests are of revision zero where the row says nothing that can be read.
+func (h heldRow) digests() ostiary.Digests {
+	d := ostiary.Digests{Head: ostiary.Head{Revision: h.revision}}
+	err := errors.Join(d.Head.Chain.UnmarshalText([]byte(h.chain)), d.Facts.UnmarshalText([]byte(h.facts)),
+		d.Emails.UnmarshalText([]byte(h.emails)))
+	if err != nil {
+		return ostiary.Digests{}
+	}
+	return d
 }
 
 // DropNode forgets a node.

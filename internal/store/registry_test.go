@@ -14,7 +14,8 @@ import (
 func TestNodesAreKeptAsTheySayTheyAre(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Shared(t)
-	url := c.URL(c.Database(t))
+	name := c.Database(t)
+	url := c.URL(name)
 	one, other := createOn(t, url).Registry(), join(t, url).Registry()
 	a := ostiary.Node{
 		ID: "a", Name: "api-1", Version: "1.2", Via: "b", Applied: 7, Lease: time.Minute, Tail: time.Second,
@@ -30,6 +31,14 @@ func TestNodesAreKeptAsTheySayTheyAre(t *testing.T) {
 	overtaken.Applied = 7
 	ok(t, one.KeepNodes(t.Context(), overtaken))
 	a.Beat = 4
+	a.Holds = ostiary.Digests{
+		Head: ostiary.Head{Revision: 8, Chain: ostiary.Hash{1}}, Facts: ostiary.Hash{2}, Emails: ostiary.Hash{3},
+	}
+	ok(t, one.KeepNodes(t.Context(), a))
+	quick := a
+	quick.Holds = ostiary.Digests{}
+	ok(t, one.PutNodes(t.Context(), quick))
+	a.Beat = 6
 	ok(t, one.DropNode(t.Context(), "c"))
 	all, err := other.Nodes(t.Context())
 	ok(t, err)
@@ -46,6 +55,17 @@ func TestNodesAreKeptAsTheySayTheyAre(t *testing.T) {
 	ok(t, other.DropNode(t.Context(), "a"))
 	if all, err = one.Nodes(t.Context()); err != nil || len(all) != 1 {
 		t.Errorf("after one was dropped: %v, %v", all, err)
+	}
+	// A node of the version before says nothing of what it holds.
+	c.Exec(t, name, `
+		INSERT INTO nodes (id, name, version, via, applied, lease, tail, signs, stale, stopped, beat, seen_on)
+		VALUES ('old', 'old', '', '', 7, 0, 0, 0, 0, 0, 1, 0)`)
+	all, err = one.Nodes(t.Context())
+	ok(t, err)
+	for _, n := range all {
+		if n.ID == "old" && (n.Applied != 7 || n.Holds != ostiary.Digests{}) {
+			t.Errorf("an older version's row reads %+v", n)
+		}
 	}
 	if create(t, t.TempDir()+"/data").Registry() != nil {
 		t.Error("an SQLite file has a registry")

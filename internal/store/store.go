@@ -53,7 +53,7 @@ type DB struct {
 	recent recent
 	seen   atomic.Pointer[ostiary.Head] // what this node decides by
 
-	again int           // guarded by turn: tokens that were retired again
+	epoch atomic.Uint64
 	lost  atomic.Uint64 // connections that turned out to be gone
 
 	health health
@@ -153,7 +153,10 @@ func (db *DB) start(ctx context.Context, o Options) (err error) {
 	if db.writing, err = db.connect(context.WithoutCancel(ctx), true); err != nil {
 		return fmt.Errorf("opening %s: %w", name, err)
 	}
-	if db.head, err = readHead(db.writing); err != nil {
+	if db.head, err = readHead(db.writing); err == nil {
+		err = db.takeEpoch(db.writing)
+	}
+	if err != nil {
 		return fmt.Errorf("opening %s: %w", name, err)
 	}
 	return db.meetMark(ctx, markPath(db.dir, o), o)
@@ -213,7 +216,7 @@ func (db *DB) Changes(ctx context.Context, after uint64, fn func(ostiary.Change)
 	if held != nil && !db.engine.shared() {
 		return nil
 	}
-	return eachChange(after, fn, func(after uint64) (changes []ostiary.Change, err error) {
+	return eachChange(after, batch, fn, func(after uint64) (changes []ostiary.Change, err error) {
 		err = db.once(ctx, func(r *reader) (err error) {
 			changes, err = readChanges(r.conn, after, batch)
 			return err
@@ -222,9 +225,11 @@ func (db *DB) Changes(ctx context.Context, after uint64, fn func(ostiary.Change)
 	})
 }
 
-// eachChange walks the log in batches. What stands before an entry that cannot be read is given all
-// the same.
-func eachChange(after uint64, fn func(ostiary.Change) error, read func(uint64) ([]ostiary.Change, error)) error {
+// eachChange walks the log in batches of so many. What stands before an entry that cannot be read is given
+// all the same.
+func eachChange(
+	after uint64, atOnce int, fn func(ostiary.Change) error, read func(uint64) ([]ostiary.Change, error),
+) error {
 	for {
 		changes, err := read(after)
 		for _, c := range changes {
@@ -239,7 +244,7 @@ func eachChange(after uint64, fn func(ostiary.Change) error, read func(uint64) (
 		if err != nil {
 			return err
 		}
-		if len(changes) < batch {
+		if len(changes) < atOnce {
 			return nil
 		}
 	}

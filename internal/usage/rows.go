@@ -140,6 +140,18 @@ WHERE hour IN (`+list(now-week, week+2)+`) AND token_id = $1 AND app_id = $2`, i
 	return err
 }
 
+func forgetAfter(c conn, token, app ostiary.ID) error {
+	for _, table := range []string{"uses", "hours"} {
+		_, err := c.exec(`
+DELETE FROM `+table+`
+WHERE token_id > $1 OR app_id > $2`, int64(token), int64(app))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // prune removes the counts of at most 500 hours before one, and says whether there may be more. Where two
 // nodes do so at once, one of them finds less to do.
 func prune(c conn, before int64) (more bool, err error) {

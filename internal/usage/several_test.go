@@ -75,3 +75,36 @@ func TestLastUseOfSeveralIsThatOfEach(t *testing.T) {
 		}
 	})
 }
+
+func TestForgetAfterRemovesWhatHasGreaterNumbers(t *testing.T) {
+	everywhere(t, func(t *testing.T, open opener) {
+		now := time.Now()
+		u := open(t, never)
+		for token := range ostiary.ID(4) {
+			for app := range ostiary.ID(4) {
+				count(u, ostiary.UseKey{Account: 1, Token: token, App: app}, now, ostiary.OK)
+			}
+		}
+		if err := u.Close(); err != nil {
+			t.Fatal(err)
+		}
+		u = open(t, never)
+		if err := u.ForgetAfter(t.Context(), 2, 1); err != nil {
+			t.Fatal(err)
+		}
+		_, pairs, err := u.Account(t.Context(), 1)
+		if err != nil || len(pairs) != 6 {
+			t.Errorf("got %v, %v; want tokens 0 to 2 with applications 0 and 1", pairs, err)
+		}
+		for k := range pairs {
+			if k.Token > 2 || k.App > 1 {
+				t.Errorf("%+v is still there", k)
+			}
+		}
+		for token, want := range map[ostiary.ID]uint32{2: 2, 3: 0} {
+			if hours, err := hoursOf(t, u, token, now); err != nil || uint32(hours[167]) != want {
+				t.Errorf("token %d has %d in this hour, %v; want %d", token, hours[167], err, want)
+			}
+		}
+	})
+}

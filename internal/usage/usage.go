@@ -154,6 +154,14 @@ func (u *Usage) Forget(ctx context.Context, k ostiary.UseKey) error {
 	return u.commit(ctx, true, func(c conn) error { return forget(c, k, hourOf(u.opt.Now())) })
 }
 
+// ForgetAfter removes what is remembered about tokens and applications with greater numbers, while nobody
+// counts: after a restore, others get them.
+func (u *Usage) ForgetAfter(ctx context.Context, token, app ostiary.ID) error {
+	u.writing.Lock()
+	defer u.writing.Unlock()
+	return u.commit(ctx, true, func(c conn) error { return forgetAfter(c, token, app) })
+}
+
 // Close writes what is in memory, without pauses, and closes what it is written to. Only the first call does.
 func (u *Usage) Close() error {
 	u.closing.Do(func() {

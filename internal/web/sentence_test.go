@@ -195,6 +195,10 @@ var toldStories = []ostiary.Change{
 		What: "restore", By: byRoot,
 		Details: details("backup_revision", "500", "previous_revision", "812"),
 	}),
+	entry(story{
+		What: "edge.revoke", By: "operator:rollback",
+		Details: details("edge", "2", "name", "lathe", "hint", "ost…", "because", "a backup was restored"),
+	}),
 
 	{},
 	entry(story{What: "token.rotate", By: byAlice, Token: 5}),

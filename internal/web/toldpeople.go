@@ -129,6 +129,8 @@ func (t *teller) tellAccount() bool {
 	case "restore":
 		t.say(t.who(), " restored a backup of revision ", t.detail("backup_revision"),
 			". The database before it stood at ", t.detail("previous_revision"), ".")
+	case "edge.revoke": // told of a restore alone: it belongs to no account
+		t.say("The server revoked the credential ", t.detail("name"), " again, because ", t.detail("because"), ".")
 	default:
 		return false
 	}
