@@ -14,10 +14,12 @@ var ErrNotFound = errors.New("no such record")
 var ErrReadOnly = errors.New("no changes can be made now")
 
 // An UncertainError says that a commit failed in a way that leaves open whether it took place, and
-// that it could not be looked up. Facts are those that it would have made.
+// that it could not be looked up. Facts are those that it would have made, the last of them at a revision: once
+// the log has that, it tells.
 type UncertainError struct {
-	Facts []Fact
-	Err   error
+	Facts    []Fact
+	Revision uint64 // zero: nobody knows
+	Err      error
 }
 
 func (e *UncertainError) Error() string {

@@ -19,7 +19,11 @@ import (
 // shifted is the program with a date of its own: package time adds to the machine's date what a file says, while
 // the program runs. The other clocks are the machine's.
 var shifted = sync.OnceValues(func() (string, error) {
-	at := filepath.Join(runtime.GOROOT(), "src", "time", "time.go")
+	root, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		return "", err
+	}
+	at := filepath.Join(strings.TrimSpace(string(root)), "src", "time", "time.go")
 	text, err := os.ReadFile(at)
 	if err != nil {
 		return "", err
@@ -137,7 +141,8 @@ func TestTheDateOfANodeJumps(t *testing.T) {
 		}
 	}
 	if s.late.Load() > 0 || s.away.Load() > 0 || s.failed.Load() > 0 {
-		t.Errorf("%d answers are 503, %d did not come, and %d changes failed", s.late.Load(), s.away.Load(), s.failed.Load())
+		t.Errorf("%d answers are 503, %d did not come, and %d changes failed",
+			s.late.Load(), s.away.Load(), s.failed.Load())
 	}
 	for _, c := range f.history() {
 		if at, ok := said[c.Revision]; ok && c.At.Sub(at).Abs() > 3*time.Second {
@@ -156,7 +161,8 @@ func (s *storm) repeatedAtOnce(key string, first, second *node) {
 	status, _ := first.operate("POST", "/v2/token", body, &one, header)
 	again, _ := second.operate("POST", "/v2/token", body, &other, header)
 	if status != 200 || again != 200 || one != other {
-		s.Errorf("%s: %s answers %d with %s, and %s %d with %s", key, first.name, status, one.CID, second.name, again, other.CID)
+		s.Errorf("%s: %s answers %d with %s, and %s %d with %s",
+			key, first.name, status, one.CID, second.name, again, other.CID)
 	}
 }
 
@@ -172,7 +178,8 @@ func TestReceiptsTellTheTimeByTheDateOfTheNodeThatAnswers(t *testing.T) {
 	s := f.storm(0, 0, 0)
 	tokens := []held{s.apart(b), s.apart(b), s.apart(b), s.apart(b)}
 	f.eventually("both say that they are there", 10*time.Second, func() bool {
-		receipt, _ := readReceipt(s.made(b, "PUT", "/v2"+tokens[0].cid, map[string]any{"description": time.Now().String()}))
+		body := map[string]any{"description": time.Now().String()}
+		receipt, _ := readReceipt(s.made(b, "PUT", "/v2"+tokens[0].cid, body))
 		return len(receipt.Confirmed) == 2
 	})
 	thaw := c.freeze()
@@ -195,7 +202,8 @@ func TestReceiptsTellTheTimeByTheDateOfTheNodeThatAnswers(t *testing.T) {
 		}
 		// The true one is between the lease after the call and what a receipt adds to be sure.
 		safe := receipt.Unconfirmed[0].SafeAfter.Add(-jump.meanwhile)
-		if early, late := asked.Add(lease), asked.Add(took+lease+4*time.Second); safe.Before(early) || safe.After(late) {
+		late := asked.Add(took + lease + 4*time.Second)
+		if safe.Before(asked.Add(lease)) || safe.After(late) {
 			t.Errorf("with a date that went from %v to %v: c is called safe %v after the call; want %v to %v",
 				jump.before, jump.meanwhile, safe.Sub(asked), lease, late.Sub(asked))
 		}
@@ -209,17 +217,19 @@ func TestSessionsLiveWhereDatesDiffer(t *testing.T) {
 	f := newFleet(t, []string{"a"})
 	b, d := f.addWithDate("b")
 	a := f.nodes[0]
-	body := map[string]any{"email": "bob@example.com", "firstname": "Bob", "role": "Normal", "password": "pw-of-the-tests-1"}
+	const email, password = "bob@example.com", "pw-of-the-tests-1"
+	body := map[string]any{"email": email, "firstname": "Bob", "role": "Normal", "password": password}
 	if status, text := a.operate("POST", "/v2/user", body, nil); status != 200 {
 		t.Fatalf("making a user answers %d %s", status, text)
 	}
 	for _, by := range []time.Duration{0, time.Hour, -time.Hour} {
 		d.set(f, by)
 		for _, way := range [][2]*node{{a, b}, {b, a}} {
-			cookies := way[0].signIn(t, "bob@example.com", "pw-of-the-tests-1")
+			cookies := way[0].signIn(t, email, password)
 			for _, n := range way {
 				if status := n.page(t, cookies); status != 200 {
-					t.Errorf("with b's date off by %v, the page of %s answers %d to who signed in at %s", by, n.name, status, way[0].name)
+					t.Errorf("with b's date off by %v, the page of %s answers %d to who signed in at %s",
+						by, n.name, status, way[0].name)
 				}
 			}
 		}

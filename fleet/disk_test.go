@@ -169,7 +169,7 @@ func TestTheDiskUnderSQLiteIsFull(t *testing.T) {
 func newAloneOnDisk(t *testing.T, data, size string) (*fleet, *pgtest.Disk) {
 	t.Helper()
 	disk := pgtest.NewDisk(t, data, size)
-	return newAlone(t, data), disk
+	return newAlone(t, data, "--use-flush", "10m"), disk // what it writes down of use makes room, and takes it
 }
 
 // A node whose own disk is full cannot write down what it retires: it does not acknowledge it, refuses the

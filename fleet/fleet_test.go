@@ -57,6 +57,7 @@ type fleet struct {
 	mu      sync.Mutex
 	answers []seen
 	changes []acked
+	doubts  []doubt
 }
 
 // newFleet starts a PostgreSQL, makes the records, and starts nodes. Further arguments are for all of them.

@@ -1,6 +1,9 @@
 package fleet
 
 import (
+	"fmt"
+	"slices"
+
 	"ostiary"
 )
 
@@ -62,4 +65,13 @@ func (m *model) decide(q *ostiary.Question) ostiary.Decision {
 		f.App = m.apps[id][q.App]
 	}
 	return ostiary.Decide(&f, q)
+}
+
+// doubted says that what was asked about was in doubt at the node that answered.
+func (m *model) doubted(a seen, doubts []doubt) bool {
+	id := m.secrets[a.token.Hash()]
+	token, owner := fmt.Sprint("/token/", id), fmt.Sprint("/user/", m.tokens[id].Owner)
+	return slices.ContainsFunc(doubts, func(d doubt) bool {
+		return d.node == a.node && (d.about == token || d.about == owner) && a.done.After(d.from) && a.sent.Before(d.until)
+	})
 }

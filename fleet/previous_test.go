@@ -56,7 +56,8 @@ func TestThePreviousReleaseGoesOnBesideTheNewSchema(t *testing.T) {
 	before := previous(t)
 	f := &fleet{T: t, pg: pgtest.Start(t)}
 	f.database = f.pg.Database(t)
-	f.run(before, "init", "--data", t.TempDir(), "--database", f.url(), "--account", "acme", "--email", "alice@example.com")
+	f.run(before, "init", "--data", t.TempDir(), "--database", f.url(),
+		"--account", "acme", "--email", "alice@example.com")
 	old := f.prepare("old", "--listen", "127.0.0.1:0")
 	old.args[0] = before
 	f.launch(old)
@@ -80,7 +81,7 @@ func TestThePreviousReleaseGoesOnBesideTheNewSchema(t *testing.T) {
 	err := old.start()
 	switch {
 	case version >= least && err != nil:
-		t.Errorf("the tables say that programs of schema %d can work on them, and the previous release does not start: %v", version, err)
+		t.Errorf("the tables are for programs of schema %d too, and the previous release does not start: %v", version, err)
 	case version < least && err == nil:
 		t.Errorf("the tables are for programs of schema %d or newer, and the previous release starts", least)
 	case err != nil && old.cmd.ProcessState.ExitCode() != 6:

@@ -103,7 +103,8 @@ func (r *repeaters) end() {
 			keys[key]++
 			delete(r.made, c.Story.Token)
 		} else if strings.Contains(fmt.Sprint(c.Story.Details), "client ") {
-			r.Errorf("revision %d makes token %d, of which no answer tells: %v", c.Revision, c.Story.Token, c.Story.Details)
+			r.Errorf("revision %d makes token %d, of which no answer tells: %v",
+				c.Revision, c.Story.Token, c.Story.Details)
 		}
 	}
 	for id, key := range r.made {
@@ -114,7 +115,8 @@ func (r *repeaters) end() {
 			r.Errorf("%s was made %d times", key, n)
 		}
 	}
-	r.Logf("%d calls were made, %d of them sent again, %d of those after they had been made", len(keys), r.again, r.twice)
+	r.Logf("%d calls were made, %d of them sent again, %d of those after they had been made",
+		len(keys), r.again, r.twice)
 }
 
 // A node is killed after the commit of a change, before its answer: the client that asks another node learns that
@@ -143,7 +145,8 @@ func TestAnAnswerThatWasLostIsGivenByAnotherNode(t *testing.T) {
 	var token map[string]any
 	status, text := b.operate("POST", "/v2/token", body, &token, key)
 	if status != 200 || token["_secret"] != nil || token["description"] != "once" {
-		t.Errorf("the call is answered %d %s at another node; want the token that was made, without its secret", status, text)
+		t.Errorf("at another node the call is answered %d %s; want the token that was made, without its secret",
+			status, text)
 	}
 	made := f.creations()
 	if receipt, ok := readReceipt(text); !ok || receipt.Revision != made[len(made)-1] {

@@ -84,7 +84,7 @@ func (s *storm) end(bound time.Duration) {
 			s.Errorf("%s says that nodes differ:\n%s", n.name, n.log())
 		}
 	}
-	for i, fault := range check(s.answers, s.changes, s.history(), bound) {
+	for i, fault := range check(s.answers, s.changes, s.doubts, s.history(), bound) {
 		if i == 10 {
 			s.Errorf("and more")
 			break
@@ -209,8 +209,14 @@ func (s *storm) createApart(n *node, body map[string]any) (held, bool) {
 
 // made makes a change, and keeps its receipt.
 func (s *storm) made(n *node, method, path string, body any, headers ...string) string {
+	sent := time.Now()
 	status, text := n.operate(method, path, body, nil, headers...)
 	at := time.Now()
+	if status == 503 && isDoubt(text) {
+		s.fleet.mu.Lock()
+		s.doubts = append(s.doubts, doubt{n.name, about(path, ""), sent, at})
+		s.fleet.mu.Unlock()
+	}
 	switch {
 	case status == 0 || status >= 500:
 		s.failed.Add(1)
@@ -233,6 +239,11 @@ func (s *storm) made(n *node, method, path string, body any, headers ...string) 
 		s.fleet.mu.Unlock()
 	}
 	return text
+}
+
+// isDoubt says that an answer is that of a change of which nobody knows whether it was made.
+func isDoubt(text string) bool {
+	return strings.Contains(text, "It is not known whether the change was made.")
 }
 
 // about is what a change changed: "/token/12", "/user/3".

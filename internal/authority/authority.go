@@ -20,7 +20,7 @@ type Directory interface {
 	Revision() uint64
 	Wait(ctx context.Context, revision uint64) error
 	Changed() <-chan struct{}
-	Restrict(facts []ostiary.Fact)
+	Doubt(facts []ostiary.Fact, revision uint64)
 }
 
 // A Follower brings the directory to a revision of the log, and says how old it is and may be.
@@ -203,7 +203,7 @@ func (a *Authority) applied(ctx context.Context, revision uint64) error {
 func (a *Authority) failed(err error) error {
 	var uncertain *ostiary.UncertainError
 	if errors.As(err, &uncertain) {
-		a.dir.Restrict(uncertain.Facts)
+		a.dir.Doubt(uncertain.Facts, uncertain.Revision)
 		return unavailable("It is not known whether the change was made.", err)
 	}
 	var refusal *ostiary.Refusal

@@ -17,6 +17,7 @@ type contents struct {
 	facts, emails sum // of what the log says
 	digester      *digester
 	narrowed      map[place]ostiary.Fact // what the log says of records that say less for now
+	doubts        map[place]uint64       // the revision at which the log tells whether those do
 }
 
 // A record is present once its fact was applied. Before, it may stand there because another
@@ -54,6 +55,7 @@ func newContents() *contents {
 	return &contents{
 		accounts: map[ostiary.ID]*account{}, users: map[ostiary.ID]*user{}, members: map[seat]*member{},
 		tokens: map[ostiary.ID]*token{}, digester: newDigester(), narrowed: map[place]ostiary.Fact{},
+		doubts: map[place]uint64{},
 	}
 }
 

@@ -108,6 +108,7 @@ func (d *Directory) Apply(c ostiary.Change, emails map[ostiary.ID]string) error 
 	for _, f := range c.Facts {
 		d.contents.apply(f)
 	}
+	settled := d.contents.settle(c.Revision)
 	for id, email := range emails {
 		d.contents.changeEmail(id, email)
 	}
@@ -117,7 +118,7 @@ func (d *Directory) Apply(c ostiary.Change, emails map[ostiary.ID]string) error 
 	d.held.note(d.digests())
 	d.waiting.wake()
 	if d.tail != nil {
-		d.tail.add(c.Facts, emails)
+		d.tail.add(append(settled, c.Facts...), emails)
 	}
 	return nil
 }
@@ -131,6 +132,26 @@ func (d *Directory) Restrict(facts []ostiary.Fact) {
 	defer d.unlock()
 	for _, f := range facts {
 		d.contents.restrict(f)
+		delete(d.contents.doubts, placeOf(f))
+	}
+}
+
+// Doubt is Restrict until the directory holds a revision, at which the log tells whether they did; for good
+// where that is zero.
+func (d *Directory) Doubt(facts []ostiary.Fact, revision uint64) {
+	if revision == 0 {
+		d.Restrict(facts)
+		return
+	}
+	d.changing.Lock()
+	defer d.changing.Unlock()
+	if d.revision.Load() >= revision {
+		return // it has told
+	}
+	d.lock()
+	defer d.unlock()
+	for _, f := range facts {
+		d.contents.doubt(f, revision)
 	}
 }
 

@@ -30,8 +30,12 @@ func (d *Directory) Mend(o *Directory) (differs []string, err error) {
 	if len(c.words) == 0 {
 		c.words = append(c.words, "no record, only what they add up to")
 	}
-	for _, logged := range d.contents.narrowed {
+	for at, logged := range d.contents.narrowed {
 		now, _ := d.contents.recorded(logged)
+		if until, doubted := d.contents.doubts[at]; doubted {
+			o.contents.doubt(now, until)
+			continue
+		}
 		o.contents.restrict(now)
 	}
 	d.lock()

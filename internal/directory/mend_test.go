@@ -80,6 +80,7 @@ func TestMendNamesWhatDiffers(t *testing.T) {
 		"token 8; token 3":        wrong(nil, token(func(f *ostiary.TokenFact) { f.ID = 8 }), token(func(f *ostiary.TokenFact) { f.Privilege = ostiary.ReadOnly })),
 	} {
 		d.Restrict(facts{app("curl", 4, ostiary.Denied)})
+		d.Doubt(facts{app("ended", 6, ostiary.Denied)}, d.Revision()+1)
 		differs, err := d.Mend(right())
 		if err != nil {
 			t.Fatal(err)
@@ -101,6 +102,10 @@ func TestMendNamesWhatDiffers(t *testing.T) {
 		d.Look(hash1, "curl", &f)
 		if f.App.State != ostiary.Denied {
 			t.Errorf("%s: what was narrowed is %v", want, f.App.State)
+		}
+		was := d.State().Restricted
+		if apply(t, d, nil); d.State().Restricted != was-1 {
+			t.Errorf("%s: a doubt lasts though the log has told", want)
 		}
 	}
 	later := right()

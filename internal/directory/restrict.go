@@ -71,6 +71,7 @@ func (c *contents) recorded(f ostiary.Fact) (is ostiary.Fact, found bool) {
 func (c *contents) logged(f ostiary.Fact) (was ostiary.Fact, found bool) {
 	was, found = c.says(f)
 	delete(c.narrowed, placeOf(f))
+	delete(c.doubts, placeOf(f))
 	return was, found
 }
 
@@ -111,4 +112,33 @@ func (c *contents) restrict(f ostiary.Fact) {
 		c.narrowed[placeOf(f)] = was
 	}
 	c.set(now)
+}
+
+// doubt restricts until the log has a revision. What was restricted for good stays so.
+func (c *contents) doubt(f ostiary.Fact, revision uint64) {
+	at := placeOf(f)
+	_, forGood := c.narrowed[at]
+	if _, doubted := c.doubts[at]; doubted {
+		forGood = false
+	}
+	c.restrict(f)
+	if _, narrowed := c.narrowed[at]; narrowed && !forGood {
+		c.doubts[at] = max(c.doubts[at], revision)
+	}
+}
+
+// settle ends the doubts of which the log has told by a revision, and gives the records that are again what
+// it says: what was in doubt was not made, or its fact would have come.
+func (c *contents) settle(revision uint64) (restored []ostiary.Fact) {
+	for at, until := range c.doubts {
+		if until > revision {
+			continue
+		}
+		was := c.narrowed[at]
+		delete(c.doubts, at)
+		delete(c.narrowed, at)
+		c.set(was)
+		restored = append(restored, was)
+	}
+	return restored
 }

@@ -138,3 +138,37 @@ func TestUncertainNewRecordsAreNotThere(t *testing.T) {
 		t.Error("a secret that may not exist is known")
 	}
 }
+
+// A change in doubt would stand at a revision. Once the log has another one there, it was not made.
+func TestADoubtEndsAtTheRevisionThatTells(t *testing.T) {
+	d, sure := told(t), told(t)
+	next := d.Revision() + 1
+	retired := token(func(f *ostiary.TokenFact) { f.Retired = true })
+	denied, fresh := app("curl", 4, ostiary.Denied), app("new", 5, ostiary.Denied)
+	disabled := ostiary.Fact{User: &ostiary.UserFact{ID: 2, Disabled: true}}
+	other := ostiary.Fact{Account: &ostiary.AccountFact{ID: 11, ShortName: "other"}}
+
+	d.Doubt(facts{retired, denied, fresh}, next+1)
+	d.Restrict(facts{disabled}) // for good
+	d.Doubt(facts{disabled}, next)
+	if got := d.State().Restricted; got != 4 {
+		t.Fatalf("%d records are restricted, want 4", got)
+	}
+	apply(t, d, nil, other)
+	apply(t, sure, nil, other)
+	if got := d.State().Restricted; got != 4 {
+		t.Errorf("before the log tells, %d records are restricted, want 4", got)
+	}
+	apply(t, d, nil, denied) // the part of it that another one made
+	apply(t, sure, nil, denied)
+	sure.Restrict(facts{disabled})
+	same(t, sure, d)
+
+	d.Doubt(facts{retired}, d.Revision())
+	same(t, sure, d) // the log has told before
+	d.Doubt(facts{retired}, 0)
+	apply(t, d, nil, other)
+	if got := d.State().Restricted; got != 2 {
+		t.Errorf("of a doubt without a revision nothing is left: %d records are restricted, want 2", got)
+	}
+}

@@ -186,7 +186,7 @@ func (db *DB) lookUp(w *writer, failed error) error {
 		err := fmt.Errorf("the disk failed while a change was being written; restart the server: %w", failed)
 		db.health.set(forGood, err)
 		db.undo()
-		return &ostiary.UncertainError{Facts: w.made, Err: err}
+		return &ostiary.UncertainError{Facts: w.made, Revision: w.head.Revision, Err: err}
 	}
 	db.undo()
 	if w.conn.conflict {
@@ -202,10 +202,10 @@ func (db *DB) lookUp(w *writer, failed error) error {
 	switch {
 	case err != nil && db.engine.shared():
 		db.health.set(database, failed)
-		return &ostiary.UncertainError{Facts: w.made, Err: errors.Join(failed, err)}
+		return &ostiary.UncertainError{Facts: w.made, Revision: w.head.Revision, Err: errors.Join(failed, err)}
 	case err != nil:
 		db.health.set(forGood, fmt.Errorf("a change may have been made or not; restart the server: %w", failed))
-		return &ostiary.UncertainError{Facts: w.made, Err: errors.Join(failed, err)}
+		return &ostiary.UncertainError{Facts: w.made, Revision: w.head.Revision, Err: errors.Join(failed, err)}
 	case made:
 		return nil
 	}
@@ -222,7 +222,7 @@ func (db *DB) committed(w *writer) error {
 	db.health.set(database, nil)
 	if err := db.engine.present(); err != nil {
 		db.health.set(files, err)
-		return &ostiary.UncertainError{Facts: w.made, Err: err}
+		return &ostiary.UncertainError{Facts: w.made, Revision: w.head.Revision, Err: err}
 	}
 	if w.entries > 0 {
 		if err := db.remember(w); err != nil {
@@ -230,7 +230,7 @@ func (db *DB) committed(w *writer) error {
 			// so it is not acknowledged, and none follows until the mark can be written.
 			err = fmt.Errorf("the change was made, but the mark cannot be written: %w", err)
 			db.noteMark(err)
-			return &ostiary.UncertainError{Facts: w.made, Err: err}
+			return &ostiary.UncertainError{Facts: w.made, Revision: w.head.Revision, Err: err}
 		}
 	}
 	db.engine.committed(w.conn, w.head, len(w.made))
