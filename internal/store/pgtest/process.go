@@ -53,7 +53,7 @@ if [ -n "$pid" ] && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = postgres ]; then
 	done
 	[ ! -e "$1/data/postmaster.pid" ] || kill -KILL $all 2>/dev/null
 fi
-umount "$1/wal" "$1/data" 2>/dev/null # a test may have given them a disk of their own
+umount -l "$1/wal" "$1/data" 2>/dev/null # disks of their own; a process may still end there
 rm -rf "$1"
 `
 
