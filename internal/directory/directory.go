@@ -35,6 +35,8 @@ type Directory struct {
 	chain    ostiary.Hash // at the revision; guarded like contents
 	tail     *tail        // of a copy that is being written, else nil; guarded by changing
 	copying  sync.Mutex   // held by who writes a copy
+	keeping  keeping      // the local copy; guarded by changing
+	found    *find        // the local copy that all of this is from, else nil; guarded by changing
 	held     held         // the digests of the last revisions
 
 	waiting waiters
@@ -69,6 +71,8 @@ func (d *Directory) Load(ctx context.Context, v ostiary.Viewer) error {
 	if err != nil {
 		return fmt.Errorf("loading the directory: %w", err)
 	}
+	d.keeping.lose(nil)
+	d.found = nil
 	d.lock()
 	d.contents, d.ready, d.chain = fresh, true, head.Chain
 	d.revision.Store(head.Revision)
@@ -104,6 +108,8 @@ func (d *Directory) Apply(c ostiary.Change, emails map[ostiary.ID]string) error 
 	if at := d.revision.Load(); c.Revision != at+1 {
 		return fmt.Errorf("%w: at %d, got %d", ErrGap, at, c.Revision)
 	}
+	d.keeping.change(d.chain, c, emails) // first: whoever sees the revision may count on it
+	d.found = nil
 	d.lock()
 	for _, f := range c.Facts {
 		d.contents.apply(f)
@@ -127,11 +133,16 @@ func (d *Directory) Apply(c ostiary.Change, emails map[ostiary.ID]string) error 
 func (d *Directory) Restrict(facts []ostiary.Fact) {
 	d.changing.Lock()
 	defer d.changing.Unlock()
+	d.found = nil
+	var narrowed []ostiary.Fact
 	d.lock()
-	defer d.unlock()
 	for _, f := range facts {
-		d.contents.restrict(f)
+		if d.contents.restrict(f) {
+			narrowed = append(narrowed, f)
+		}
 	}
+	d.unlock()
+	d.keeping.restrict(d.chain, narrowed)
 }
 
 // SetReady says whether decisions may be made.

@@ -34,6 +34,7 @@ func (d *Directory) Mend(o *Directory) (differs []string, err error) {
 		now, _ := d.contents.recorded(logged)
 		o.contents.restrict(now)
 	}
+	d.keeping.lose(nil)
 	d.lock()
 	d.contents = o.contents
 	d.unlock()

@@ -83,8 +83,8 @@ func (c *contents) says(f ostiary.Fact) (is ostiary.Fact, found bool) {
 }
 
 // restrict makes true what a fact takes away. A record that is not there has nothing to lose,
-// except a name: it can be denied before it is on record.
-func (c *contents) restrict(f ostiary.Fact) {
+// except a name: it can be denied before it is on record. It says whether anything was taken away.
+func (c *contents) restrict(f ostiary.Fact) bool {
 	was, found := c.recorded(f)
 	var now ostiary.Fact
 	switch {
@@ -99,10 +99,10 @@ func (c *contents) restrict(f ostiary.Fact) {
 	case f.Edge != nil && found:
 		now.Edge = ptr(was.Edge.Narrow(*f.Edge))
 	default:
-		return
+		return false
 	}
 	if bytes.Equal(appendFact(nil, was), appendFact(nil, now)) {
-		return
+		return false
 	}
 	if was.App != nil {
 		was.App.Gone = !found
@@ -111,4 +111,5 @@ func (c *contents) restrict(f ostiary.Fact) {
 		c.narrowed[placeOf(f)] = was
 	}
 	c.set(now)
+	return true
 }
