@@ -19,7 +19,8 @@ type receipt struct {
 		Node      string          `json:"node"`
 		SafeAfter json.RawMessage `json:"safe_after"` // seconds since 1970, or "never"
 	} `json:"unconfirmed"`
-	AfterMS int64 `json:"after_ms"`
+	AfterMS    int64 `json:"after_ms"`
+	Incomplete bool  `json:"incomplete"`
 }
 
 // noteReceipt says on which nodes a change is in force, where there are several.
@@ -30,7 +31,10 @@ func (c *client) noteReceipt(answer json.RawMessage) {
 	if json.Unmarshal(answer, &with) != nil {
 		return
 	}
-	r := ostiary.Receipt{Confirmed: with.Receipt.Confirmed, After: time.Duration(with.Receipt.AfterMS) * time.Millisecond}
+	r := ostiary.Receipt{
+		Confirmed: with.Receipt.Confirmed, After: time.Duration(with.Receipt.AfterMS) * time.Millisecond,
+		Incomplete: with.Receipt.Incomplete,
+	}
 	for _, u := range with.Receipt.Unconfirmed {
 		one := ostiary.Unconfirmed{Node: plain(u.Node)}
 		if seconds, err := strconv.ParseInt(string(u.SafeAfter), 10, 64); err == nil {
@@ -43,8 +47,8 @@ func (c *client) noteReceipt(answer json.RawMessage) {
 		return
 	}
 	fmt.Fprintf(c.notes, "In force %s.\n", where)
-	for _, u := range r.Unconfirmed {
-		fmt.Fprintln(c.notes, u.Words(time.RFC3339, time.UTC))
+	for _, words := range r.Words(time.RFC3339, time.UTC) {
+		fmt.Fprintln(c.notes, words)
 	}
 }
 

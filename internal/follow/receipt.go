@@ -70,7 +70,7 @@ func (w *wait) look() (receipt ostiary.Receipt, told <-chan struct{}, done bool)
 	now := n.clock()
 	w.commit = time.Now().Add(w.since - now)
 	done = n.read > w.after
-	receipt = ostiary.Receipt{Revision: w.revision, Confirmed: []string{n.me.Name}}
+	receipt = ostiary.Receipt{Revision: w.revision, Confirmed: []string{n.me.Name}, Incomplete: !done}
 	signs := n.me.Signs
 	for id, s := range n.seen {
 		if id == n.me.ID {

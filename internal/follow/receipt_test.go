@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -226,6 +227,35 @@ func TestWithoutTheRegistryNobodyIsTakenForConfirmed(t *testing.T) {
 	if took := time.Since(begun); took < within {
 		t.Errorf("it gave up after %v", took)
 	}
+}
+
+// A receipt counts what was read after the commit. Where nothing was, others may be there that it does not name.
+func TestAReceiptSaysThatTheListOfNodesWasNotRead(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	quiet := slog.New(slog.DiscardHandler)
+	reg := &brokenRegistry{Local: f.reg}
+	dir := directory.New()
+	fl := follow.NewSharedByClock(nil, dir, time.Minute, quiet, f.clock.now)
+	n := follow.NewNodes(reg, ostiary.Node{ID: "a", Name: "a", Lease: time.Minute}, fl, dir, within, quiet)
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { n.Run(ctx) })
+	defer running.Wait()
+	defer stop()
+	eventually(t, "the list is read", func() bool { return len(n.All()) == 1 })
+	reg.set(errAway)
+	f.reg.PutNodes(t.Context(), ostiary.Node{ID: "b", Name: "b", Lease: time.Minute})
+	r := n.Confirm(t.Context(), 7)
+	words := strings.Join(r.Words(time.RFC3339, time.UTC), " ")
+	if !r.Incomplete || r.Where() != "on 1 node at least" || !strings.Contains(words, "not known which other nodes") {
+		t.Errorf("got %+v, in force %q: %q", r, r.Where(), words)
+	}
+	reg.set(nil)
+	if r = n.Confirm(t.Context(), 8); r.Incomplete {
+		t.Errorf("the list was read, and it says that it was not: %+v", r)
+	}
+	f.want(r, []string{"a"}, "b")
 }
 
 type brokenRegistry struct {
