@@ -144,14 +144,3 @@ func (n *Nodes) All() []ostiary.Node {
 	slices.SortFunc(all, func(a, b ostiary.Node) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
 	return all
 }
-
-// Forget takes a node off the record that is gone for good. One that was heard of lately is a Conflict: it
-// would come back by itself.
-func (n *Nodes) Forget(ctx context.Context, id string) error {
-	for _, node := range n.All() {
-		if node.ID == id && node.Quiet < 5*Beat && !node.Stopped {
-			return ostiary.Refuse(ostiary.Conflict, "The node is still there. Stop it first.")
-		}
-	}
-	return n.reg.DropNode(ctx, id)
-}

@@ -260,8 +260,9 @@ func TestAReceiptSaysThatTheListOfNodesWasNotRead(t *testing.T) {
 
 type brokenRegistry struct {
 	*follow.Local
-	mu  sync.Mutex
-	err error
+	quiet time.Duration // how long every node has been silent by the database's clock; zero: as it is
+	mu    sync.Mutex
+	err   error
 }
 
 func (b *brokenRegistry) set(err error) {
@@ -288,7 +289,11 @@ func (b *brokenRegistry) Nodes(ctx context.Context) ([]ostiary.Node, error) {
 	if err := b.get(); err != nil {
 		return nil, err
 	}
-	return b.Local.Nodes(ctx)
+	all, err := b.Local.Nodes(ctx)
+	for i := range all {
+		all[i].Quiet = max(b.quiet, all[i].Quiet)
+	}
+	return all, err
 }
 
 // A server that was left alone, while another one took over, still takes what is put there. That is no word to
