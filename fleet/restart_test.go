@@ -115,3 +115,33 @@ func TestACopyThatSaysNothingIsRefused(t *testing.T) {
 		t.Errorf("from the right one it answers %d, %v", status, err)
 	}
 }
+
+// An edge decides for its lease, whatever becomes of its server. So a server that was killed names it in receipts,
+// though it has not come back.
+func TestAServerThatWasKilledKnowsItsEdges(t *testing.T) {
+	long(t)
+	t.Parallel()
+	f := newAlone(t, filepath.Join(t.TempDir(), "data"), "--confirm-within", "300ms")
+	server := f.nodes[0]
+	near := f.edge("near", server, "--lease", "20s")
+	s := f.storm(0, 0, 0)
+	defer near.freeze()()
+	server.kill()
+	if err := server.start(); err != nil {
+		t.Fatal(err)
+	}
+	var gone struct {
+		Receipt struct {
+			Unconfirmed []struct {
+				Node      string `json:"node"`
+				SafeAfter int64  `json:"safe_after"`
+			} `json:"unconfirmed"`
+		} `json:"_receipt"`
+	}
+	now := time.Now().Unix()
+	status, text := server.operate("DELETE", "/v2"+s.tokens[0].cid, nil, &gone)
+	named := gone.Receipt.Unconfirmed
+	if status != 200 || len(named) != 1 || named[0].Node != "near" || named[0].SafeAfter < now+20 || named[0].SafeAfter > now+26 {
+		t.Errorf("at %d: %d, and named are %+v; want near, 21 seconds from now\n%s", now, status, named, text)
+	}
+}
