@@ -48,6 +48,7 @@ type stamp struct {
 	Head  ostiary.Head  `json:"head"`
 	AsOf  time.Duration `json:"as_of"` // on the clock of that boot
 	Spoke time.Duration `json:"spoke"` // when the other nodes last heard of this one
+	Lease time.Duration `json:"lease"` // that they heard of
 }
 
 // NewKeeper makes it. What the file holds already is given where memory was opened from it.
@@ -105,7 +106,7 @@ func (k *Keeper) keep(ctx context.Context, pause time.Duration) {
 // stamp says that what memory holds was all of the log at a moment. It need not be on the disk: after a
 // loss of power its boot is over, and it says nothing.
 func (k *Keeper) stamp(head ostiary.Head, asOf time.Duration) error {
-	text, err := json.Marshal(stamp{k.boot, head, asOf, time.Duration(k.lease.word.Load())})
+	text, err := json.Marshal(stamp{k.boot, head, asOf, time.Duration(k.lease.word.Load()), k.lease.limit})
 	if err != nil {
 		return err
 	}
@@ -135,17 +136,23 @@ type Opened interface {
 }
 
 // Resume renews the lease of a follower whose memory was opened from a local copy: to when that, or what it
-// went through as it was opened, was known to be all of the log, if that was in this boot. It gives an error where
-// the lease is over.
+// went through as it was opened, was known to be all of the log, if that was in this boot. Others count on no more
+// than the lease that they heard of, from when they last heard. It gives an error where the lease is over.
 func (f *Follower) Resume(path string, memory Opened, boot string, asOf time.Duration) error {
 	if boot == "" || boot != Boot() {
 		return errors.New("the local copy is from before this boot of the machine, or by another clock of it, so that " +
 			"nobody knows how old it is")
 	}
-	spoke := asOf
+	spoke := time.Duration(never)
 	s, err := readStamp(path)
-	if err == nil && s.Boot == boot && wentThrough(memory, s.Head) {
-		asOf, spoke = s.AsOf, s.Spoke
+	if err == nil && s.Boot == boot {
+		spoke = s.Spoke
+		if wentThrough(memory, s.Head) {
+			asOf = s.AsOf
+		}
+		if limit := f.lease.limit; limit != Forever && s.Lease < limit {
+			asOf -= limit - s.Lease
+		}
 	}
 	if asOf > f.lease.clock() {
 		return errors.New("the local copy is from later than now, so that nobody knows how old it is")

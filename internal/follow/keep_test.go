@@ -82,3 +82,46 @@ func TestAStampCountsForWhatCameAfterIt(t *testing.T) {
 		t.Errorf("memory at revision %d is %v old, want 3, and at most 10 s", f.Revision, f.Behind)
 	}
 }
+
+// A node that is started with a longer lease than before has, without the database, no more than the others know of.
+func TestALeaseThatNobodyHasHeardOfIsNotBegunWith(t *testing.T) {
+	t.Parallel()
+	w, clock, path := kept(t)
+	begun(t, w, clock, path)
+	resume := func(lease time.Duration) error {
+		copied, about, err := directory.OpenKept(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again := follow.NewSharedByClock(w.log, copied, lease, slog.New(slog.DiscardHandler), clock.now)
+		return again.Resume(path, copied, about.Boot, about.Queried)
+	}
+	clock.forward(50 * time.Second)
+	if err := resume(10 * time.Minute); err != nil {
+		t.Error("within the minute that the others know of:", err)
+	}
+	clock.forward(20 * time.Second)
+	if err := resume(10 * time.Minute); err == nil {
+		t.Error("it begins with ten minutes, and the others know of one")
+	}
+}
+
+// Where nothing says when the others last heard of a node, they may take it for one that is gone.
+func TestACopyWithoutAWordToTheOthersIsNotBegunWith(t *testing.T) {
+	t.Parallel()
+	w, clock, path := kept(t)
+	copied, about, err := directory.OpenKept(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	quiet := slog.New(slog.DiscardHandler)
+	resume := func(path string) error {
+		again := follow.NewSharedByClock(w.log, copied, time.Minute, quiet, clock.now)
+		follow.NewNodes(follow.NewLocal(), ostiary.Node{ID: "a"}, again, copied, within, quiet) // now it must speak
+		return again.Resume(path, copied, about.Boot, about.Queried)
+	}
+	eventually(t, "it is stamped", func() bool { return resume(path) == nil })
+	if err := resume(path + "-without-a-stamp"); err == nil {
+		t.Error("it begins, and nothing says that it has ever spoken")
+	}
+}
