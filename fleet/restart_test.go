@@ -145,3 +145,39 @@ func TestAServerThatWasKilledKnowsItsEdges(t *testing.T) {
 		t.Errorf("at %d: %d, and named are %+v; want near, 21 seconds from now\n%s", now, status, named, text)
 	}
 }
+
+// What a receipt says that a node has, it has also after kill -9, when it begins without the database; and an edge
+// without its server.
+func TestWhoConfirmedAndIsKilledBeginsWithTheChange(t *testing.T) {
+	long(t)
+	t.Parallel()
+	f := newFleet(t, []string{"a", "b"}, "--lease", "60s")
+	a, b := f.nodes[0], f.nodes[1]
+	near := f.edge("near", b, "--lease", "60s")
+	s := f.storm(0, 0, 0)
+	gone, kept := s.apart(a), s.apart(a)
+	for _, n := range []*node{b, near} {
+		n.ask(kept.text, "app0")
+		f.eventually(n.name+" has copied what it knows", 12*time.Second, func() bool {
+			_, err := os.Stat(filepath.Join(n.data, "memory.stamp"))
+			return err == nil && newerThan(n, s.lastChange)
+		})
+	}
+	text := s.made(a, "DELETE", "/v2"+gone.cid, nil)
+	near.kill()
+	b.kill()
+	f.pg.Kill(t)
+	if r, _ := readReceipt(text); len(r.Confirmed) != 3 {
+		t.Fatalf("confirmed are %+v", r)
+	}
+	for _, n := range []*node{near, b} {
+		if err := n.start(); err != nil {
+			t.Fatal(err)
+		}
+		for token, want := range map[held]int{gone: 401, kept: 200} {
+			if status, _, err := n.ask(token.text, "app0"); status != want {
+				t.Errorf("%s answers %d, %v to %s, want %d", n.name, status, err, token.cid, want)
+			}
+		}
+	}
+}
