@@ -66,10 +66,11 @@ func decidesFor(n ostiary.Node, silent time.Duration) time.Duration {
 
 // stillDecides says why a node is not forgotten.
 func stillDecides(left time.Duration) string {
-	const force = "Force it only where its machine or its data folder is destroyed: otherwise it goes on letting in what is " +
-		"retired, and no receipt says so."
+	const force = "Force it only where its machine or its data folder is destroyed: otherwise it goes on letting in " +
+		"what is retired, and no receipt says so."
 	if left == Forever {
 		return "The node may still decide: its lease is never over. " + force
 	}
-	return fmt.Sprintf("The node may still decide, for %d seconds from now at most. ", int64((left+time.Second-1)/time.Second)) + force
+	seconds := int64((left + time.Second - 1) / time.Second)
+	return fmt.Sprintf("The node may still decide, for %d seconds from now at most. ", seconds) + force
 }
