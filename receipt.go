@@ -34,6 +34,7 @@ type Receipt struct {
 	Unconfirmed []Unconfirmed
 	After       time.Duration // from the commit to the last confirmation, or to when no more were waited for
 	SignedUntil time.Time     // what was signed before the change may be believed until then; zero: nothing is
+	Incomplete  bool          // the list of nodes could not be read after the commit: some may not be named
 }
 
 // Unconfirmed is a node that did not say in time that it has applied a change.
@@ -47,6 +48,10 @@ type Unconfirmed struct {
 func (r Receipt) Where() string {
 	yes, no := len(r.Confirmed), len(r.Unconfirmed)
 	switch {
+	case r.Incomplete && yes == 1:
+		return "on 1 node at least"
+	case r.Incomplete:
+		return fmt.Sprintf("on %d nodes at least", yes)
 	case yes+no < 2:
 		return ""
 	case no > 0:
@@ -59,6 +64,19 @@ func (r Receipt) Where() string {
 
 func (r Receipt) after() string {
 	return strconv.FormatInt(max(1, r.After.Round(time.Millisecond).Milliseconds()), 10) + " ms"
+}
+
+// Words say what is not known to be in force, a sentence each, with times as a layout and a zone write them.
+func (r Receipt) Words(layout string, zone *time.Location) []string {
+	var words []string
+	if r.Incomplete {
+		words = append(words, "It is not known which other nodes there are; one that is not named here may decide without this "+
+			"change until its lease is over.")
+	}
+	for _, u := range r.Unconfirmed {
+		words = append(words, u.Words(layout, zone))
+	}
+	return words
 }
 
 // Words says what is to be expected of the node, with times as a layout and a zone write them.

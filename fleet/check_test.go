@@ -144,14 +144,17 @@ func tooLate(answers []seen, changes []acked, bound time.Duration) (faults []str
 	for node := range byNode {
 		var floors []floor
 		for _, c := range changes {
-			from := c.at.Add(bound)
+			from, named := c.at.Add(bound), false
 			if slices.Contains(c.receipt.Confirmed, node) {
-				from = c.at
+				from, named = c.at, true
 			}
 			for _, u := range c.receipt.Unconfirmed {
 				if u.Node == node && u.SafeAfter.After(from) {
-					from = u.SafeAfter
+					from, named = u.SafeAfter, true
 				}
+			}
+			if c.receipt.Incomplete && !named {
+				continue // it says that it does not know
 			}
 			floors = append(floors, floor{from, c.receipt.Revision})
 		}

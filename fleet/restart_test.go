@@ -115,3 +115,69 @@ func TestACopyThatSaysNothingIsRefused(t *testing.T) {
 		t.Errorf("from the right one it answers %d, %v", status, err)
 	}
 }
+
+// An edge decides for its lease, whatever becomes of its server. So a server that was killed names it in receipts,
+// though it has not come back.
+func TestAServerThatWasKilledKnowsItsEdges(t *testing.T) {
+	long(t)
+	t.Parallel()
+	f := newAlone(t, filepath.Join(t.TempDir(), "data"), "--confirm-within", "300ms")
+	server := f.nodes[0]
+	near := f.edge("near", server, "--lease", "20s")
+	s := f.storm(0, 0, 0)
+	defer near.freeze()()
+	server.kill()
+	if err := server.start(); err != nil {
+		t.Fatal(err)
+	}
+	var gone struct {
+		Receipt struct {
+			Unconfirmed []struct {
+				Node      string `json:"node"`
+				SafeAfter int64  `json:"safe_after"`
+			} `json:"unconfirmed"`
+		} `json:"_receipt"`
+	}
+	now := time.Now().Unix()
+	status, text := server.operate("DELETE", "/v2"+s.tokens[0].cid, nil, &gone)
+	named := gone.Receipt.Unconfirmed
+	if status != 200 || len(named) != 1 || named[0].Node != "near" || named[0].SafeAfter < now+20 || named[0].SafeAfter > now+26 {
+		t.Errorf("at %d: %d, and named are %+v; want near, 21 seconds from now\n%s", now, status, named, text)
+	}
+}
+
+// What a receipt says that a node has, it has also after kill -9, when it begins without the database; and an edge
+// without its server.
+func TestWhoConfirmedAndIsKilledBeginsWithTheChange(t *testing.T) {
+	long(t)
+	t.Parallel()
+	f := newFleet(t, []string{"a", "b"}, "--lease", "60s")
+	a, b := f.nodes[0], f.nodes[1]
+	near := f.edge("near", b, "--lease", "60s")
+	s := f.storm(0, 0, 0)
+	gone, kept := s.apart(a), s.apart(a)
+	for _, n := range []*node{b, near} {
+		n.ask(kept.text, "app0")
+		f.eventually(n.name+" has copied what it knows", 12*time.Second, func() bool {
+			_, err := os.Stat(filepath.Join(n.data, "memory.stamp"))
+			return err == nil && newerThan(n, s.lastChange)
+		})
+	}
+	text := s.made(a, "DELETE", "/v2"+gone.cid, nil)
+	near.kill()
+	b.kill()
+	f.pg.Kill(t)
+	if r, _ := readReceipt(text); len(r.Confirmed) != 3 {
+		t.Fatalf("confirmed are %+v", r)
+	}
+	for _, n := range []*node{near, b} {
+		if err := n.start(); err != nil {
+			t.Fatal(err)
+		}
+		for token, want := range map[held]int{gone: 401, kept: 200} {
+			if status, _, err := n.ask(token.text, "app0"); status != want {
+				t.Errorf("%s answers %d, %v to %s, want %d", n.name, status, err, token.cid, want)
+			}
+		}
+	}
+}

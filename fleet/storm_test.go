@@ -269,13 +269,15 @@ func readReceipt(text string) (r ostiary.Receipt, ok bool) {
 				Node      string
 				SafeAfter any `json:"safe_after"`
 			}
-			AfterMS int64 `json:"after_ms"`
+			AfterMS    int64 `json:"after_ms"`
+			Incomplete bool
 		} `json:"_receipt"`
 	}
 	if err := json.Unmarshal([]byte(text), &o); err != nil || o.Receipt == nil {
 		return r, false
 	}
 	r.Revision, r.Confirmed, r.After = o.Receipt.Revision, o.Receipt.Confirmed, time.Duration(o.Receipt.AfterMS)*time.Millisecond
+	r.Incomplete = o.Receipt.Incomplete
 	for _, u := range o.Receipt.Unconfirmed {
 		one := ostiary.Unconfirmed{Node: u.Node, SafeAfter: time.Now().AddDate(100, 0, 0)}
 		if seconds, ok := u.SafeAfter.(float64); ok {

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strconv"
 	"time"
 
@@ -19,7 +20,8 @@ type receipt struct {
 		Node      string          `json:"node"`
 		SafeAfter json.RawMessage `json:"safe_after"` // seconds since 1970, or "never"
 	} `json:"unconfirmed"`
-	AfterMS int64 `json:"after_ms"`
+	AfterMS    int64 `json:"after_ms"`
+	Incomplete bool  `json:"incomplete"`
 }
 
 // noteReceipt says on which nodes a change is in force, where there are several.
@@ -30,7 +32,10 @@ func (c *client) noteReceipt(answer json.RawMessage) {
 	if json.Unmarshal(answer, &with) != nil {
 		return
 	}
-	r := ostiary.Receipt{Confirmed: with.Receipt.Confirmed, After: time.Duration(with.Receipt.AfterMS) * time.Millisecond}
+	r := ostiary.Receipt{
+		Confirmed: with.Receipt.Confirmed, After: time.Duration(with.Receipt.AfterMS) * time.Millisecond,
+		Incomplete: with.Receipt.Incomplete,
+	}
 	for _, u := range with.Receipt.Unconfirmed {
 		one := ostiary.Unconfirmed{Node: plain(u.Node)}
 		if seconds, err := strconv.ParseInt(string(u.SafeAfter), 10, 64); err == nil {
@@ -43,8 +48,8 @@ func (c *client) noteReceipt(answer json.RawMessage) {
 		return
 	}
 	fmt.Fprintf(c.notes, "In force %s.\n", where)
-	for _, u := range r.Unconfirmed {
-		fmt.Fprintln(c.notes, u.Words(time.RFC3339, time.UTC))
+	for _, words := range r.Words(time.RFC3339, time.UTC) {
+		fmt.Fprintln(c.notes, words)
 	}
 }
 
@@ -122,15 +127,24 @@ func (n nodeObject) life() string {
 }
 
 func nodeForget(to *reach) *cobra.Command {
-	return &cobra.Command{
+	var force bool
+	cmd := &cobra.Command{
 		Use:   "forget NODE",
 		Short: "Take a node that is gone for good off the record",
 		Long: "Take a node that is gone for good off the record, so that receipts no longer name it. NODE is its id. One\n" +
-			"that is still there is refused.",
+			"that may still decide is refused: its lease must be over, by the clock of the node that is asked, since that\n" +
+			"last heard of it; so it is with one that was stopped, which may start again from its local copy.\n\n" +
+			"--force forgets it all the same, also one that serves stale records, whose lease is never over. It is for a\n" +
+			"node whose machine or data folder is destroyed. A node that is not, and cannot reach the records, goes on\n" +
+			"letting in what is retired, and no receipt says so any more.",
 		Example: "  ostiary node forget 7HKX2MZQ4T5N6P3R2B4C6D7FGH",
 		Args:    takes("NODE"),
 		RunE: to.speak(func(cmd *cobra.Command, c *client, args []string) error {
-			text, err := c.delete(cmd.Context(), "/v2/operator/node/"+args[0])
+			var body any
+			if force {
+				body = map[string]bool{"force": true}
+			}
+			text, err := c.call(cmd.Context(), http.MethodDelete, "/v2/operator/node/"+args[0], body)
 			if err != nil {
 				return err
 			}
@@ -145,6 +159,8 @@ func nodeForget(to *reach) *cobra.Command {
 			return err
 		}),
 	}
+	cmd.Flags().BoolVar(&force, "force", false, "forget it although it may still decide, because it is destroyed")
+	return cmd
 }
 
 type edgeObject struct {

@@ -26,7 +26,8 @@ func (n *node) loadMemory(ctx context.Context, log follow.Log, dir follow.Direct
 	if n.registry == nil { // nobody else writes the log, and reading it is as fast
 		return dir.Load(ctx, log)
 	}
-	copied, about, err := directory.OpenCopy(n.copyFile())
+	n.directory.Keep(n.copyFile())
+	copied, about, err := directory.OpenKept(n.copyFile())
 	switch {
 	case n.absent != nil:
 		if err == nil {
@@ -55,7 +56,7 @@ func (n *node) loadMemory(ctx context.Context, log follow.Log, dir follow.Direct
 
 // beginAlone begins without the database.
 func (n *node) beginAlone(copied *directory.Directory, about directory.Copy) error {
-	err := n.follower.Resume(n.copyFile(), about.Head, about.Boot, about.Queried)
+	err := n.follower.Resume(n.copyFile(), copied, about.Boot, about.Queried)
 	if err != nil && !n.cfg.ServeStale {
 		return err
 	}

@@ -25,8 +25,12 @@ func (n *node) openNodes(ctx context.Context, log follow.Log, dir follow.Directo
 	}
 	n.me = me
 	if n.registry == nil {
+		followers, err := follow.OpenLocal(filepath.Join(n.cfg.Data, "followers"))
+		if err != nil {
+			return err
+		}
 		n.follower = follow.New(log, dir, n.log)
-		n.nodes = follow.NewNodes(follow.NewLocal(), me, n.follower, n.directory, n.cfg.ConfirmWithin, n.log)
+		n.nodes = follow.NewNodes(followers, me, n.follower, n.directory, n.cfg.ConfirmWithin, n.log)
 		return n.nodes.Join(ctx)
 	}
 	lease := n.cfg.Lease

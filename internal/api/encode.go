@@ -187,5 +187,6 @@ func encodeReceipt(r ostiary.Receipt) object {
 	return object{
 		"revision": r.Revision, "confirmed": confirmed, "unconfirmed": unconfirmed,
 		"after_ms": r.After.Milliseconds(), "signed_until": up(r.SignedUntil),
+		"incomplete": r.Incomplete,
 	}
 }

@@ -129,6 +129,14 @@ func text(v any) (string, error) {
 }
 
 // note is a text that reads null as empty, as clients of the original send it.
+func truth(v any) (bool, error) {
+	b, ok := v.(bool)
+	if !ok {
+		return false, wrong("This is true or false.")
+	}
+	return b, nil
+}
+
 func note(v any) (string, error) {
 	if v == nil {
 		return "", nil

@@ -10,8 +10,8 @@ import (
 // Nodes are the servers and edges that decide, as the operator sees them.
 type Nodes interface {
 	All() []ostiary.Node
-	// Forget takes a node that is gone off the record. One that is still there is a Conflict.
-	Forget(ctx context.Context, id string) error
+	// Forget takes a node that is gone off the record. One that may still decide is a Conflict, unless it is forced.
+	Forget(ctx context.Context, id string, forced bool) error
 	// Compare holds what the other nodes say that they hold against what this one does. It takes some seconds at most.
 	Compare(ctx context.Context) []ostiary.Compared
 }
@@ -23,13 +23,16 @@ func nodes(c *call) ([]ostiary.Node, error) {
 	return c.opt.Nodes.All(), nil
 }
 
-func forgetNode(c *call, _ struct{}) (out ostiary.Node, err error) {
+// decodeForce says whether a node is to be forgotten that may still decide.
+func decodeForce(c *call) bool { return or(take(c.body, "force", truth), false) }
+
+func forgetNode(c *call, forced bool) (out ostiary.Node, err error) {
 	if c.opt.Nodes == nil {
 		return out, errNoFunction
 	}
 	for _, n := range c.opt.Nodes.All() {
 		if n.ID == c.args[0] {
-			return n, c.opt.Nodes.Forget(c.r.Context(), n.ID)
+			return n, c.opt.Nodes.Forget(c.r.Context(), n.ID, forced)
 		}
 	}
 	return out, because(ostiary.ErrNotFound, "There is no node with this id.")

@@ -21,7 +21,7 @@ import (
 func twoNodes(t *testing.T) *follow.Nodes {
 	t.Helper()
 	reg, memory, quiet := follow.NewLocal(), directory.New(), slog.New(slog.DiscardHandler)
-	for _, n := range []ostiary.Node{{ID: "a", Name: "api-1", Applied: 7}, {ID: "b", Name: "api-2", Stopped: true}} {
+	for _, n := range []ostiary.Node{{ID: "a", Name: "api-1", Applied: 7}, {ID: "b", Name: "api-2", Stopped: true, Lease: time.Minute}} {
 		check(t, reg.PutNodes(t.Context(), n))
 	}
 	all := follow.NewNodes(reg, ostiary.Node{ID: "c", Name: "api-3"}, follow.New(nil, memory, quiet), memory, time.Second, quiet)
@@ -117,7 +117,12 @@ func TestOperatorNeedsNoToken(t *testing.T) {
 	}
 	op.delete("/v2/operator/node/a").is(409, "Conflict")
 	op.delete("/v2/operator/node/z").is(404, "ObjectError.InstanceNotFound")
-	if gone := op.delete("/v2/operator/node/b").ok(); gone["name"] != "api-2" {
+	if r := op.delete("/v2/operator/node/b").is(409, "Conflict"); !strings.Contains(r.text, "may still decide") {
+		t.Errorf("a node that was stopped just now: %s", r.text)
+	}
+	op.call("DELETE", "/v2/operator/node/a", object{"force": true}).is(409, "Conflict")
+	op.call("DELETE", "/v2/operator/node/b", object{"force": "yes"}).is(400, "InvalidValue")
+	if gone := op.call("DELETE", "/v2/operator/node/b", object{"force": true}).ok(); gone["name"] != "api-2" {
 		t.Errorf("forgot %v", gone)
 	}
 	issued := op.post("/v2/operator/edge", object{"name": "far-1"}).ok()

@@ -150,8 +150,9 @@ func routes() []route {
 			says: "Lists the nodes that decide, and what each has applied.", do: list(nodes, encodeNode),
 		},
 		{
-			method: "DELETE", path: "/v2/operator/node/{node}", operator: true, asks: true, gives: "Node",
-			says: "Takes a node that is gone for good off the record.", do: ask(nothing, forgetNode, encodeNode),
+			method: "DELETE", path: "/v2/operator/node/{node}", operator: true, asks: true, takes: "Forgetting", gives: "Node",
+			says: "Takes a node that is gone for good off the record. One that may still decide is 409, unless it is forced.",
+			do:   ask(decodeForce, forgetNode, encodeNode),
 		},
 		{
 			method: "GET", path: "/v2/operator/comparison", operator: true, gives: "Comparison", list: true,

@@ -18,6 +18,8 @@ func (d *Directory) Become(o *Directory) error {
 	if at, to := d.revision.Load(), o.revision.Load(); to < at {
 		return fmt.Errorf("%w: %d before %d", ErrBack, to, at)
 	}
+	d.keeping.take(o.found)
+	d.found = nil
 	d.lock()
 	d.contents, d.ready, d.chain = o.contents, o.ready, o.chain
 	d.revision.Store(o.revision.Load())

@@ -9,7 +9,6 @@ import (
 	"hash"
 	"io"
 	"os"
-	"path/filepath"
 	"time"
 
 	"ostiary"
@@ -47,40 +46,38 @@ const (
 func (d *Directory) WriteCopy(ctx context.Context, path string, about Copy) (ostiary.Head, error) {
 	d.copying.Lock()
 	defer d.copying.Unlock()
-	head, err := d.writeFile(ctx, path, about)
+	head, err := d.writeFile(ctx, path, about, nil, func(unfinished string, _ ostiary.Head) error {
+		return os.Rename(unfinished, path)
+	})
 	if err != nil {
 		return ostiary.Head{}, fmt.Errorf("writing the local copy: %w", err)
 	}
 	return head, nil
 }
 
-func (d *Directory) writeFile(ctx context.Context, path string, about Copy) (ostiary.Head, error) {
+// writeFile writes a copy beside its place, where appear puts it. At the moment whose records it holds turn is
+// called, unless it is nil, while no change can come.
+func (d *Directory) writeFile(ctx context.Context, path string, about Copy, turn func() error,
+	appear func(unfinished string, at ostiary.Head) error,
+) (ostiary.Head, error) {
 	unfinished := path + ".new" // always this name, so that processes that are killed leave one such file
 	os.Remove(unfinished)       // what cannot be removed is found next
 	f, err := os.OpenFile(unfinished, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return ostiary.Head{}, err
 	}
-	head, err := d.copyTo(ctx, f, about)
+	head, err := d.copyUntil(ctx, f, about, turn)
 	if err == nil {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(unfinished, path)
+		err = appear(unfinished, head)
 	}
 	if err != nil {
-		return ostiary.Head{}, errors.Join(err, os.Remove(unfinished))
+		os.Remove(unfinished) // what cannot be removed is written over
+		return ostiary.Head{}, err
 	}
-	return head, syncDir(filepath.Dir(path))
-}
-
-// syncDir makes the names in a folder last.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return head, syncDir(path)
 }
 
 // A tail is what changed while a block of a copy was written.
@@ -125,6 +122,11 @@ type copier struct {
 
 // copyTo writes a copy.
 func (d *Directory) copyTo(ctx context.Context, out io.Writer, about Copy) (ostiary.Head, error) {
+	return d.copyUntil(ctx, out, about, nil)
+}
+
+// copyUntil writes a copy, and calls turn at the moment whose records it holds, unless that is nil.
+func (d *Directory) copyUntil(ctx context.Context, out io.Writer, about Copy, turn func() error) (ostiary.Head, error) {
 	w := &copier{ctx: ctx, dir: d, out: out, sum: sha256.New()}
 	w.block = append(w.block, copyMagic...)
 	w.block = append(w.block, copyVersion)
@@ -132,6 +134,9 @@ func (d *Directory) copyTo(ctx context.Context, out io.Writer, about Copy) (osti
 	d.changing.Lock()
 	w.from, d.tail = d.contents, &tail{}
 	head, err := w.history()
+	if err == nil && turn != nil {
+		err = turn()
+	}
 	d.tail = nil
 	d.changing.Unlock()
 	if err != nil {

@@ -61,10 +61,22 @@ func timed(b *testing.B, what string, fn func()) {
 	b.ReportMetric((cpu() - spent).Seconds(), what+"-cpu-s")
 }
 
-// BenchmarkApply makes changes of two facts, as a running system does.
+// BenchmarkApply makes changes of two facts, as a running system does: in memory alone, and written down behind
+// the local copy.
 func BenchmarkApply(b *testing.B) {
+	b.Run("memory", func(b *testing.B) { applyMany(b, crowded(b, 10_000)) })
+	b.Run("kept", func(b *testing.B) {
+		d := crowded(b, 10_000)
+		keep(b, d, filepath.Join(b.TempDir(), "copy"))
+		applyMany(b, d)
+		if all, err := d.Kept(); !all {
+			b.Error("it is not kept:", err)
+		}
+	})
+}
+
+func applyMany(b *testing.B, d *directory.Directory) {
 	c := crowd{tokens: 10_000}
-	d := crowded(b, c.tokens)
 	changes := make([]ostiary.Change, 1000)
 	for i := range changes {
 		changes[i] = c.change(0)

@@ -35,6 +35,8 @@ type Directory struct {
 	chain    ostiary.Hash // at the revision; guarded like contents
 	tail     *tail        // of a copy that is being written, else nil; guarded by changing
 	copying  sync.Mutex   // held by who writes a copy
+	keeping  keeping      // the local copy; guarded by changing
+	found    *find        // the local copy that all of this is from, else nil; guarded by changing
 	held     held         // the digests of the last revisions
 
 	waiting waiters
@@ -69,6 +71,8 @@ func (d *Directory) Load(ctx context.Context, v ostiary.Viewer) error {
 	if err != nil {
 		return fmt.Errorf("loading the directory: %w", err)
 	}
+	d.keeping.lose(nil)
+	d.found = nil
 	d.lock()
 	d.contents, d.ready, d.chain = fresh, true, head.Chain
 	d.revision.Store(head.Revision)
@@ -104,6 +108,8 @@ func (d *Directory) Apply(c ostiary.Change, emails map[ostiary.ID]string) error 
 	if at := d.revision.Load(); c.Revision != at+1 {
 		return fmt.Errorf("%w: at %d, got %d", ErrGap, at, c.Revision)
 	}
+	d.keeping.change(d.chain, c, emails) // first: whoever sees the revision may count on it
+	d.found = nil
 	d.lock()
 	for _, f := range c.Facts {
 		d.contents.apply(f)
@@ -128,12 +134,10 @@ func (d *Directory) Apply(c ostiary.Change, emails map[ostiary.ID]string) error 
 func (d *Directory) Restrict(facts []ostiary.Fact) {
 	d.changing.Lock()
 	defer d.changing.Unlock()
-	d.lock()
-	defer d.unlock()
-	for _, f := range facts {
-		d.contents.restrict(f)
+	d.narrow(facts, func(f ostiary.Fact) bool {
 		delete(d.contents.doubts, placeOf(f))
-	}
+		return d.contents.restrict(f)
+	})
 }
 
 // Doubt is Restrict until the directory holds a revision, at which the log tells whether they did; for good
@@ -148,11 +152,21 @@ func (d *Directory) Doubt(facts []ostiary.Fact, revision uint64) {
 	if d.revision.Load() >= revision {
 		return // it has told
 	}
+	d.narrow(facts, func(f ostiary.Fact) bool { return d.contents.doubt(f, revision) })
+}
+
+// narrow takes away, and writes down of what. The caller holds up changes.
+func (d *Directory) narrow(facts []ostiary.Fact, by func(ostiary.Fact) bool) {
+	d.found = nil
+	var narrowed []ostiary.Fact
 	d.lock()
-	defer d.unlock()
 	for _, f := range facts {
-		d.contents.doubt(f, revision)
+		if by(f) {
+			narrowed = append(narrowed, f)
+		}
 	}
+	d.unlock()
+	d.keeping.restrict(d.chain, narrowed)
 }
 
 // SetReady says whether decisions may be made.

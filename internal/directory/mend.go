@@ -38,6 +38,7 @@ func (d *Directory) Mend(o *Directory) (differs []string, err error) {
 		}
 		o.contents.restrict(now)
 	}
+	d.keeping.lose(nil)
 	d.lock()
 	d.contents = o.contents
 	d.unlock()

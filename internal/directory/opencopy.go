@@ -182,5 +182,6 @@ func (r *copyReader) directory() (*Directory, Copy, error) {
 	d := New()
 	d.contents, d.chain = c, r.about.Head.Chain
 	d.revision.Store(r.about.Head.Revision)
+	d.held.begin(d.digests())
 	return d, r.about, nil
 }

@@ -84,8 +84,8 @@ func (c *contents) says(f ostiary.Fact) (is ostiary.Fact, found bool) {
 }
 
 // restrict makes true what a fact takes away. A record that is not there has nothing to lose,
-// except a name: it can be denied before it is on record.
-func (c *contents) restrict(f ostiary.Fact) {
+// except a name: it can be denied before it is on record. It says whether anything was taken away.
+func (c *contents) restrict(f ostiary.Fact) bool {
 	was, found := c.recorded(f)
 	var now ostiary.Fact
 	switch {
@@ -100,10 +100,10 @@ func (c *contents) restrict(f ostiary.Fact) {
 	case f.Edge != nil && found:
 		now.Edge = ptr(was.Edge.Narrow(*f.Edge))
 	default:
-		return
+		return false
 	}
 	if bytes.Equal(appendFact(nil, was), appendFact(nil, now)) {
-		return
+		return false
 	}
 	if was.App != nil {
 		was.App.Gone = !found
@@ -112,19 +112,21 @@ func (c *contents) restrict(f ostiary.Fact) {
 		c.narrowed[placeOf(f)] = was
 	}
 	c.set(now)
+	return true
 }
 
 // doubt restricts until the log has a revision. What was restricted for good stays so.
-func (c *contents) doubt(f ostiary.Fact, revision uint64) {
+func (c *contents) doubt(f ostiary.Fact, revision uint64) (narrowed bool) {
 	at := placeOf(f)
 	_, forGood := c.narrowed[at]
 	if _, doubted := c.doubts[at]; doubted {
 		forGood = false
 	}
-	c.restrict(f)
-	if _, narrowed := c.narrowed[at]; narrowed && !forGood {
+	narrowed = c.restrict(f)
+	if _, less := c.narrowed[at]; less && !forGood {
 		c.doubts[at] = max(c.doubts[at], revision)
 	}
+	return narrowed
 }
 
 // settle ends the doubts of which the log has told by a revision, and gives the records that are again what

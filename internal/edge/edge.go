@@ -85,9 +85,10 @@ func (e *Edge) copyFile() string { return filepath.Join(e.opt.Data, "memory") }
 // begin begins from the local copy, if that is of use.
 func (e *Edge) begin() error {
 	var holds ostiary.Head
-	copied, about, err := directory.OpenCopy(e.copyFile())
+	e.Directory.Keep(e.copyFile())
+	copied, about, err := directory.OpenKept(e.copyFile())
 	if err == nil {
-		err = e.Follower.Resume(e.copyFile(), about.Head, about.Boot, about.Queried)
+		err = e.Follower.Resume(e.copyFile(), copied, about.Boot, about.Queried)
 		// A copy whose lease is over is a beginning all the same: only what has changed since must come.
 		copied.SetReady(true)
 		if err := e.become(copied); err != nil {

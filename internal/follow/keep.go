@@ -19,7 +19,11 @@ type Copied interface {
 	Head() ostiary.Head
 	// WriteFile writes all of it, and gives the head that the file stands at. The file appears whole or not
 	// at all. It says of itself from which boot it is, and when memory was last known to be all of the log.
+	// What changes later is written down behind it.
 	WriteFile(ctx context.Context, path, boot string, asOf time.Duration) (ostiary.Head, error)
+	// Kept says whether the file, with what is written down behind it, holds all that memory does; and what
+	// went wrong, where it does not because of that.
+	Kept() (all bool, err error)
 }
 
 // A Keeper keeps a local copy of memory, and beside it a stamp that says when memory was last known to be all
@@ -38,12 +42,13 @@ type Keeper struct {
 	again  atomic.Bool   // memory was replaced at the same head
 }
 
-// A stamp is what is known of a copy that holds the log up to its head.
+// A stamp is what is known of memory that held the log up to a head.
 type stamp struct {
 	Boot  string        `json:"boot"`
 	Head  ostiary.Head  `json:"head"`
 	AsOf  time.Duration `json:"as_of"` // on the clock of that boot
 	Spoke time.Duration `json:"spoke"` // when the other nodes last heard of this one
+	Lease time.Duration `json:"lease"` // that they heard of
 }
 
 // NewKeeper makes it. What the file holds already is given where memory was opened from it.
@@ -81,26 +86,27 @@ func (k *Keeper) keep(ctx context.Context, pause time.Duration) {
 	if asOf < 0 {
 		return // memory was never all of the log
 	}
-	if k.again.Swap(false) {
+	all, err := k.memory.Kept()
+	if again := k.again.Swap(false); again || !all {
 		k.kept = ostiary.Head{}
 	}
 	now := k.lease.clock()
-	var err error
 	if k.memory.Head() != k.kept && (k.last == 0 || now-k.last >= pause) {
 		if k.kept, err = k.memory.WriteFile(ctx, k.path, k.boot, asOf); err == nil {
 			k.last, k.took = k.lease.clock(), k.lease.clock()-now
 		}
 	}
-	if err == nil && k.kept == k.memory.Head() {
-		err = k.stamp(asOf)
+	head := k.memory.Head() // before it is asked whether all of that is kept
+	if all, _ := k.memory.Kept(); all {
+		err = errors.Join(err, k.stamp(head, asOf))
 	}
 	k.tell(err)
 }
 
-// stamp says that what the file holds was all of the log at a moment. It need not be on the disk: after a
+// stamp says that what memory holds was all of the log at a moment. It need not be on the disk: after a
 // loss of power its boot is over, and it says nothing.
-func (k *Keeper) stamp(asOf time.Duration) error {
-	text, err := json.Marshal(stamp{k.boot, k.kept, asOf, time.Duration(k.lease.word.Load())})
+func (k *Keeper) stamp(head ostiary.Head, asOf time.Duration) error {
+	text, err := json.Marshal(stamp{k.boot, head, asOf, time.Duration(k.lease.word.Load()), k.lease.limit})
 	if err != nil {
 		return err
 	}
@@ -124,17 +130,29 @@ func (k *Keeper) tell(err error) {
 	}
 }
 
-// Resume renews the lease of a follower whose memory was opened from a local copy: to when the copy was known
-// to be all of the log, if that was in this boot. It gives an error where the lease is over.
-func (f *Follower) Resume(path string, holds ostiary.Head, boot string, asOf time.Duration) error {
+// An Opened is memory that was opened from a local copy.
+type Opened interface {
+	HeldAt(revision uint64) (ostiary.Digests, bool)
+}
+
+// Resume renews the lease of a follower whose memory was opened from a local copy: to when that, or what it
+// went through as it was opened, was known to be all of the log, if that was in this boot. Others count on no more
+// than the lease that they heard of, from when they last heard. It gives an error where the lease is over.
+func (f *Follower) Resume(path string, memory Opened, boot string, asOf time.Duration) error {
 	if boot == "" || boot != Boot() {
 		return errors.New("the local copy is from before this boot of the machine, or by another clock of it, so that " +
 			"nobody knows how old it is")
 	}
-	spoke := asOf
+	spoke := time.Duration(never)
 	s, err := readStamp(path)
-	if err == nil && s.Boot == boot && s.Head == holds {
-		asOf, spoke = s.AsOf, s.Spoke
+	if err == nil && s.Boot == boot {
+		spoke = s.Spoke
+		if wentThrough(memory, s.Head) {
+			asOf = s.AsOf
+		}
+		if limit := f.lease.limit; limit != Forever && s.Lease < limit {
+			asOf -= limit - s.Lease
+		}
 	}
 	if asOf > f.lease.clock() {
 		return errors.New("the local copy is from later than now, so that nobody knows how old it is")
@@ -147,6 +165,12 @@ func (f *Follower) Resume(path string, holds ostiary.Head, boot string, asOf tim
 		return fmt.Errorf("the local copy is %v old, and the lease is %v", age.Round(time.Second), limit)
 	}
 	return nil
+}
+
+// wentThrough says whether memory held what a head names.
+func wentThrough(memory Opened, head ostiary.Head) bool {
+	held, found := memory.HeldAt(head.Revision)
+	return found && held.Head == head
 }
 
 func readStamp(path string) (s stamp, err error) {

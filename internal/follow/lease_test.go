@@ -197,7 +197,7 @@ func TestACopyFromLaterThanNowIsRefused(t *testing.T) {
 	}
 	for by, good := range map[time.Duration]bool{-time.Second: true, 0: true, time.Second: false} {
 		w, clock := shared(t, time.Minute)
-		err := w.follow.Resume(t.TempDir(), ostiary.Head{}, follow.Boot(), clock.now()+by)
+		err := w.follow.Resume(t.TempDir(), w.dir, follow.Boot(), clock.now()+by)
 		if (err == nil) != good {
 			t.Errorf("a copy from %v after now: %v", by, err)
 		}

@@ -12,10 +12,24 @@ import (
 type Local struct {
 	mu    sync.Mutex
 	nodes map[string]ostiary.Node
+
+	file followers
 }
 
-// NewLocal makes an empty registry.
+// NewLocal makes an empty registry, which ends with the process.
 func NewLocal() *Local { return &Local{nodes: map[string]ostiary.Node{}} }
+
+// OpenLocal makes one that remembers in a file which nodes follow: after a restart they may decide for as long as
+// they could before, and receipts name them as if each had been heard of at this moment.
+func OpenLocal(path string) (*Local, error) {
+	l := NewLocal()
+	l.file.path = path
+	nodes, err := l.file.open()
+	if err != nil {
+		return nil, err
+	}
+	return l, l.PutNodes(context.Background(), nodes...)
+}
 
 // PutNodes notes what nodes have applied.
 func (l *Local) PutNodes(_ context.Context, nodes ...ostiary.Node) error {
@@ -31,8 +45,12 @@ func (l *Local) PutNodes(_ context.Context, nodes ...ostiary.Node) error {
 	return nil
 }
 
-// KeepNodes notes that nodes are there. What this registry knows goes with the only node that needs it.
+// KeepNodes notes that nodes are there. Who follows is in the file before it returns. What they have applied, and
+// this node itself, goes with the only node that needs it.
 func (l *Local) KeepNodes(ctx context.Context, nodes ...ostiary.Node) error {
+	if err := l.file.keep(nodes, l.gone()); err != nil {
+		return err
+	}
 	l.mu.Lock()
 	for i, n := range nodes {
 		if old, found := l.nodes[n.ID]; found {
@@ -55,8 +73,23 @@ func (l *Local) Nodes(context.Context) ([]ostiary.Node, error) {
 	return all, nil
 }
 
+// gone says whether a node decides no more, since its lease is over. Time that this machine slept through does
+// not count.
+func (l *Local) gone() func(id string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	gone := map[string]bool{}
+	for id, n := range l.nodes {
+		gone[id] = decidesFor(n, time.Since(n.SeenOn)) == 0
+	}
+	return func(id string) bool { return gone[id] }
+}
+
 // DropNode forgets a node.
 func (l *Local) DropNode(_ context.Context, id string) error {
+	if err := l.file.drop(id); err != nil {
+		return err
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.nodes, id)

@@ -70,7 +70,7 @@ func (w *wait) look() (receipt ostiary.Receipt, told <-chan struct{}, done bool)
 	now := n.clock()
 	w.commit = time.Now().Add(w.since - now)
 	done = n.read > w.after
-	receipt = ostiary.Receipt{Revision: w.revision, Confirmed: []string{n.me.Name}}
+	receipt = ostiary.Receipt{Revision: w.revision, Confirmed: []string{n.me.Name}, Incomplete: !done}
 	signs := n.me.Signs
 	for id, s := range n.seen {
 		if id == n.me.ID {
@@ -143,15 +143,4 @@ func (n *Nodes) All() []ostiary.Node {
 	}
 	slices.SortFunc(all, func(a, b ostiary.Node) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
 	return all
-}
-
-// Forget takes a node off the record that is gone for good. One that was heard of lately is a Conflict: it
-// would come back by itself.
-func (n *Nodes) Forget(ctx context.Context, id string) error {
-	for _, node := range n.All() {
-		if node.ID == id && node.Quiet < 5*Beat && !node.Stopped {
-			return ostiary.Refuse(ostiary.Conflict, "The node is still there. Stop it first.")
-		}
-	}
-	return n.reg.DropNode(ctx, id)
 }

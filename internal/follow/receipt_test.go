@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -228,10 +229,40 @@ func TestWithoutTheRegistryNobodyIsTakenForConfirmed(t *testing.T) {
 	}
 }
 
+// A receipt counts what was read after the commit. Where nothing was, others may be there that it does not name.
+func TestAReceiptSaysThatTheListOfNodesWasNotRead(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	quiet := slog.New(slog.DiscardHandler)
+	reg := &brokenRegistry{Local: f.reg}
+	dir := directory.New()
+	fl := follow.NewSharedByClock(nil, dir, time.Minute, quiet, f.clock.now)
+	n := follow.NewNodes(reg, ostiary.Node{ID: "a", Name: "a", Lease: time.Minute}, fl, dir, within, quiet)
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { n.Run(ctx) })
+	defer running.Wait()
+	defer stop()
+	eventually(t, "the list is read", func() bool { return len(n.All()) == 1 })
+	reg.set(errAway)
+	f.reg.PutNodes(t.Context(), ostiary.Node{ID: "b", Name: "b", Lease: time.Minute})
+	r := n.Confirm(t.Context(), 7)
+	words := strings.Join(r.Words(time.RFC3339, time.UTC), " ")
+	if !r.Incomplete || r.Where() != "on 1 node at least" || !strings.Contains(words, "not known which other nodes") {
+		t.Errorf("got %+v, in force %q: %q", r, r.Where(), words)
+	}
+	reg.set(nil)
+	if r = n.Confirm(t.Context(), 8); r.Incomplete {
+		t.Errorf("the list was read, and it says that it was not: %+v", r)
+	}
+	f.want(r, []string{"a"}, "b")
+}
+
 type brokenRegistry struct {
 	*follow.Local
-	mu  sync.Mutex
-	err error
+	quiet time.Duration // how long every node has been silent by the database's clock; zero: as it is
+	mu    sync.Mutex
+	err   error
 }
 
 func (b *brokenRegistry) set(err error) {
@@ -258,7 +289,11 @@ func (b *brokenRegistry) Nodes(ctx context.Context) ([]ostiary.Node, error) {
 	if err := b.get(); err != nil {
 		return nil, err
 	}
-	return b.Local.Nodes(ctx)
+	all, err := b.Local.Nodes(ctx)
+	for i := range all {
+		all[i].Quiet = max(b.quiet, all[i].Quiet)
+	}
+	return all, err
 }
 
 // A server that was left alone, while another one took over, still takes what is put there. That is no word to

@@ -161,9 +161,7 @@ func (v *visit) reach(s *said) {
 		verb = "Refused "
 	}
 	s.Reach = append(s.Reach, verb+where+".")
-	for _, u := range receipt.Unconfirmed {
-		s.Reach = append(s.Reach, u.Words("15:04:05", v.zone))
-	}
+	s.Reach = append(s.Reach, receipt.Words("15:04:05", v.zone)...)
 }
 
 // maxDone is how many entries a page tells after a change.
