@@ -1,7 +1,10 @@
 package follow_test
 
 import (
+	"context"
 	"errors"
+	"log/slog"
+	"sync"
 	"testing"
 	"time"
 
@@ -78,4 +81,50 @@ func TestOlderRecordsThatCannotBeReadRenewNothing(t *testing.T) {
 		t.Errorf("got %v, want ErrBack", err)
 	}
 	w.wantAge(10 * time.Second)
+}
+
+// A change that this node makes between the question and the comparison is no change that is lost.
+func TestAChangeDuringALookIsNotLost(t *testing.T) {
+	t.Parallel()
+	w, _ := shared(t, time.Minute)
+	w.token(ostiary.Token{Privilege: ostiary.Admin}, ostiary.Admin)
+	w.look()
+	w.log.during = func() {
+		w.log.during = nil
+		last := w.token(ostiary.Token{Privilege: ostiary.Normal}, ostiary.Admin)
+		if err := w.follow.CatchUp(t.Context(), last); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := w.follow.Look(t.Context()); err != nil {
+		t.Errorf("got %v; it was told %d times that changes are lost", err, w.said.count("acknowledged are lost"))
+	}
+	w.look()
+}
+
+// A notification about what memory holds anyway does not say that the log goes on from there.
+func TestAHintIsNoAllClear(t *testing.T) {
+	t.Parallel()
+	w, _ := shared(t, time.Minute)
+	w.token(ostiary.Token{Privilege: ostiary.Admin}, ostiary.Admin)
+	last := w.token(ostiary.Token{Privilege: ostiary.Normal}, ostiary.Admin)
+	older := newWorld(t)
+	hints := make(chan uint64)
+	f := follow.NewShared(w.log, w.dir, time.Minute, hints, slog.New(slog.NewTextHandler(w.said, nil)))
+	if err := f.Look(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.log.Log = older.records
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { f.Run(ctx) })
+	defer running.Wait()
+	defer stop()
+	eventually(t, "it is noticed", func() bool { return errors.Is(f.Err(), follow.ErrBack) })
+	for range 5 {
+		hints <- last
+	}
+	if n := w.said.count("follows the log again"); n > 0 {
+		t.Errorf("it says %d times that it follows again", n)
+	}
 }

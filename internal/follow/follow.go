@@ -112,6 +112,7 @@ func (f *Follower) Run(ctx context.Context) {
 	hints := f.hints
 	for {
 		var err error
+		looked := false
 		select {
 		case <-ctx.Done():
 			return
@@ -121,9 +122,11 @@ func (f *Follower) Run(ctx context.Context) {
 			}
 			err = f.CatchUp(ctx, revision)
 		case <-tick.C:
+			looked = true
 			err = f.Look(ctx)
 		}
-		if ctx.Err() == nil {
+		// A hint of what memory holds already says nothing about the log.
+		if ctx.Err() == nil && (looked || err != nil) {
 			f.note(err)
 		}
 	}
@@ -131,16 +134,16 @@ func (f *Follower) Run(ctx context.Context) {
 
 // Look compares the directory with the end of the log, catches up, and so renews the lease.
 func (f *Follower) Look(ctx context.Context) error {
-	at := f.dir.Revision()
+	at := f.dir.Head()      // once: this node may make a change while it looks
 	asOf := f.lease.clock() // from before the query: whatever it does not show came later
 	head, err := f.head(ctx)
 	if err != nil {
 		return err
 	}
-	if head.Revision >= at {
+	if head.Revision > at.Revision {
 		err = f.CatchUp(ctx, head.Revision)
 	}
-	if head.Revision < at || errors.Is(err, ErrBack) || head.Revision == at && head != f.dir.Head() {
+	if head.Revision < at.Revision || errors.Is(err, ErrBack) || head.Revision == at.Revision && head != at {
 		if err = f.back(ctx, head); f.hasMet(head) {
 			f.lease.renew(asOf)
 		}
