@@ -20,9 +20,7 @@ const keptChanges = 1000
 // denied or lowered stays so. Whatever the records take away besides is taken away too, so that nobody
 // is let in whom somebody has refused since. Nothing is given. The store makes no changes upon such records.
 func (f *Follower) back(ctx context.Context, head ostiary.Head) error {
-	err := fmt.Errorf("%w, or went another way: it ends at %d, and memory holds %d; what was retired, denied or lowered stays so; "+
-		"restore the newer records, or restart with --accept-rollback to go on from these", ErrBack, head.Revision,
-		f.dir.Revision())
+	err := f.errBack(head)
 	if f.hasMet(head) {
 		return err
 	}
@@ -52,6 +50,12 @@ func (f *Follower) back(ctx context.Context, head ostiary.Head) error {
 	default:
 	}
 	return err
+}
+
+func (f *Follower) errBack(head ostiary.Head) error {
+	return fmt.Errorf("%w, or went another way: it ends at %d, and memory holds %d; what was retired, denied or lowered stays so; "+
+		"restore the newer records, or restart with --accept-rollback to go on from these", ErrBack, head.Revision,
+		f.dir.Revision())
 }
 
 func (f *Follower) hasMet(head ostiary.Head) bool {

@@ -36,6 +36,7 @@ type Directory interface {
 	// Load replaces everything by the records as they are now; it refuses older ones.
 	Load(ctx context.Context, log ostiary.Viewer) error
 	Apply(c ostiary.Change, emails map[ostiary.ID]string) error
+	HeldAt(revision uint64) (ostiary.Digests, bool) // one of the last; not found where that is not known
 	// Restrict takes away what facts take away, and gives nothing.
 	Restrict(facts []ostiary.Fact)
 }
@@ -53,6 +54,7 @@ type Follower struct {
 	met atomic.Pointer[ostiary.Head] // the end of a log that lacks what memory holds, once memory was narrowed by it
 
 	narrowed chan struct{} // holds one element after memory was narrowed
+	doubt    func()        // has settle called soon; nil: whatever is read of the log is believed
 
 	keeping sync.Mutex
 	kept    []kept // guarded by keeping: the last changes
@@ -140,21 +142,58 @@ func (f *Follower) Look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if head.Revision > at.Revision {
-		err = f.CatchUp(ctx, head.Revision)
+	switch err = f.reach(ctx, at, head); {
+	case f.hasMet(head):
+		err = f.errBack(head)
+	case f.doubt != nil && (errors.Is(err, ErrBack) || err == nil && f.met.Load() != nil):
+		f.doubt() // this may be a server that was left alone: the one on which words last says how it is
+		return f.errBack(head)
+	case errors.Is(err, ErrBack):
+		err = f.back(ctx, head)
+	case err == nil:
+		f.met.Store(nil)
 	}
-	if head.Revision < at.Revision || errors.Is(err, ErrBack) || head.Revision == at.Revision && head != at {
-		if err = f.back(ctx, head); f.hasMet(head) {
-			f.lease.renew(asOf)
-		}
+	if err == nil || f.hasMet(head) {
+		f.lease.renew(asOf)
+	}
+	return err
+}
+
+// reach brings memory to where a log ends, as it was read while memory stood at a head or later. ErrBack: that
+// log does not have all that memory held.
+func (f *Follower) reach(ctx context.Context, at, head ostiary.Head) error {
+	switch {
+	case head == at:
+		return nil
+	case head.Revision <= at.Revision:
+		return ErrBack
+	}
+	if err := f.CatchUp(ctx, head.Revision); err != nil {
 		return err
 	}
-	if err != nil {
-		return err
+	held, known := f.dir.HeldAt(head.Revision)
+	switch {
+	case !known:
+		return fmt.Errorf("following the log: it is not known what memory held at revision %d", head.Revision)
+	case held.Head != head:
+		return ErrBack
 	}
-	f.met.Store(nil)
-	f.lease.renew(asOf)
 	return nil
+}
+
+// settle takes where the log ends on a server that can say so for all: what was written there lasts. It gives nil
+// once memory decides by all of that. Memory held at, or more, when the server was asked.
+func (f *Follower) settle(ctx context.Context, at, head ostiary.Head) error {
+	err := f.reach(ctx, at, head)
+	switch {
+	case errors.Is(err, ErrBack):
+		if err = f.back(ctx, head); f.hasMet(head) {
+			return nil
+		}
+	case err == nil:
+		f.met.Store(nil)
+	}
+	return err
 }
 
 func (f *Follower) head(ctx context.Context) (head ostiary.Head, err error) {

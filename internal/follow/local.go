@@ -31,8 +31,11 @@ func (l *Local) PutNodes(_ context.Context, nodes ...ostiary.Node) error {
 	return nil
 }
 
+// Gather does nothing: there is one place.
+func (l *Local) Gather() {}
+
 // KeepNodes notes that nodes are there. What this registry knows goes with the only node that needs it.
-func (l *Local) KeepNodes(ctx context.Context, nodes ...ostiary.Node) error {
+func (l *Local) KeepNodes(ctx context.Context, nodes ...ostiary.Node) (ostiary.Head, error) {
 	l.mu.Lock()
 	for i, n := range nodes {
 		if old, found := l.nodes[n.ID]; found {
@@ -40,7 +43,7 @@ func (l *Local) KeepNodes(ctx context.Context, nodes ...ostiary.Node) error {
 		}
 	}
 	l.mu.Unlock()
-	return l.PutNodes(ctx, nodes...)
+	return ostiary.Head{}, l.PutNodes(ctx, nodes...)
 }
 
 // Nodes gives every node.

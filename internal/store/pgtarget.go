@@ -29,7 +29,7 @@ type target struct {
 
 // openTarget refuses a database that a backup must not be put into, before anything is touched.
 func openTarget(ctx context.Context, at DSN) (*target, error) {
-	config, err := configure(at)
+	config, _, err := configure(at)
 	if err != nil {
 		return nil, err
 	}

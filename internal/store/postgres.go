@@ -9,6 +9,7 @@ import (
 	"net"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -61,8 +62,9 @@ type postgres struct {
 var _ engine = (*postgres)(nil)
 
 // openPostgres opens records that exist, and brings their schema up to date.
-func openPostgres(ctx context.Context, at DSN, log *slog.Logger) (*postgres, error) {
-	config, err := configure(at)
+// Lost grows where connections turn out to be gone.
+func openPostgres(ctx context.Context, at DSN, lost *atomic.Uint64, log *slog.Logger) (*postgres, error) {
+	config, hosts, err := configure(at)
 	if err != nil {
 		return nil, err
 	}
@@ -89,16 +91,16 @@ func openPostgres(ctx context.Context, at DSN, log *slog.Logger) (*postgres, err
 	e.vows = pool(unbroken, nil)
 	e.words.SetMaxOpenConns(4)
 	e.words.SetMaxIdleConns(4)
-	e.registry = &Registry{quick: e.words, lasting: e.vows}
+	e.registry = &Registry{quick: e.words, lasting: e.vows, lost: lost, hosts: hosts}
 	e.telling.Go(e.tell)
 	return e, nil
 }
 
 // configure reads the URL, and demands what must hold however it was written.
-func configure(at DSN) (*pgx.ConnConfig, error) {
+func configure(at DSN) (*pgx.ConnConfig, *hosts, error) {
 	c, err := at.parse()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = connectWithin
@@ -117,7 +119,7 @@ func configure(at DSN) (*pgx.ConnConfig, error) {
 	c.OnNotice = noteWarning
 	c.RuntimeParams["application_name"] = "ostiary"
 	c.RuntimeParams["client_encoding"] = "UTF8"
-	return c, nil
+	return c, h, nil
 }
 
 func pool(config *pgx.ConnConfig, times map[string]time.Duration) *sql.DB {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"ostiary"
@@ -19,9 +20,13 @@ import (
 type Registry struct {
 	quick   *sql.DB // does not wait for a disk, nor for copies
 	lasting *sql.DB
+	lost    *atomic.Uint64 // grows: every connection that is older is given up before it is used again
+	hosts   *hosts
 
-	mu   sync.Mutex
-	conn *conn // of lasting; nil where it was lost
+	mu    sync.Mutex
+	conn  *conn // of lasting; nil where it was lost
+	spoke bool  // a word has lasted on it
+	moved bool  // it is not the first one
 }
 
 // Registry gives that of the database, or nil where this is the only node.
@@ -37,32 +42,56 @@ func (db *DB) Registry() *Registry {
 const now = `CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)`
 
 // KeepNodes notes that nodes are there, and returns once a commit of this kind is acknowledged: with a server
-// that waits for its copies, once they have it. What they have applied is PutNodes' to say, in order: this one
-// may be overtaken.
-func (r *Registry) KeepNodes(ctx context.Context, nodes ...ostiary.Node) (err error) {
+// that waits for its copies, once they have it. It gives where the log ends on that server. What they have applied is
+// PutNodes' to say, in order: this one may be overtaken.
+func (r *Registry) KeepNodes(ctx context.Context, nodes ...ostiary.Node) (log ostiary.Head, err error) {
 	text, err := nodeRows(nodes)
 	if err != nil {
-		return err
+		return log, err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.conn == nil {
 		if r.conn, err = newConn(ctx, r.lasting); err != nil {
-			return failedHere(err)
+			return log, failedHere(err)
 		}
+		r.spoke = false
 	}
 	r.conn.base, r.conn.patience = ctx, wordWithin
-	for _, step := range []struct {
-		text string
-		args []any
-	}{{`BEGIN`, nil}, {keepNodes, []any{text}}, {commit, nil}} {
-		if _, err := r.conn.exec(step.text, step.args...); err != nil {
-			r.conn.close()
-			r.conn = nil
-			return failedHere(err)
-		}
+	if _, err = r.conn.exec(`BEGIN`); err == nil {
+		err = r.conn.one(keepNodes+endOfLog, []any{text}, &log.Revision, hash{&log.Chain})
 	}
-	return nil
+	if err == nil {
+		_, err = r.conn.exec(commit)
+	}
+	if err != nil {
+		r.conn.close()
+		r.conn, r.moved = nil, true
+		return log, failedHere(err)
+	}
+	if !r.spoke && r.moved {
+		r.gather() // it may be another server
+	}
+	r.spoke = true
+	return log, nil
+}
+
+// Gather has everything else asked of the server on which words last: another one may go on as if it were the one
+// that others change, and not know of it.
+func (r *Registry) Gather() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.gather()
+}
+
+func (r *Registry) gather() {
+	if r.conn != nil { // words last there
+		r.conn.sql.Raw(func(c any) error {
+			r.hosts.prefer(c.(pgConn).Conn.Conn().PgConn().Conn().RemoteAddr().String())
+			return nil
+		})
+	}
+	r.lost.Add(1)
 }
 
 // close gives the connection up.
@@ -90,6 +119,10 @@ const (
 	keepNodes = insertNodes + `, held = excluded.held, chain = excluded.chain, facts = excluded.facts,
 		emails = excluded.emails`
 )
+
+// endOfLog gives it beside a statement that writes.
+const endOfLog = `
+	RETURNING (SELECT revision FROM head WHERE id = 1), (SELECT chain FROM head WHERE id = 1)`
 
 const insertNodes = `
 	INSERT INTO nodes (id, name, version, via, applied, lease, tail, signs, stale, stopped, beat, seen_on, held, chain, facts,

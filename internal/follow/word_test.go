@@ -1,0 +1,245 @@
+package follow_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"ostiary"
+	"ostiary/internal/follow"
+)
+
+// A taken registry lies on a server that has taken over: the log goes on there.
+type taken struct {
+	*follow.Local
+	log      ostiary.Viewer
+	during   func() // runs while a word is on its way, after the log was read there
+	gathered atomic.Int64
+	then     func() // runs when all is to be asked there
+}
+
+func (r *taken) Gather() {
+	r.gathered.Add(1)
+	if r.then != nil {
+		r.then()
+	}
+}
+
+func (r *taken) KeepNodes(ctx context.Context, nodes ...ostiary.Node) (head ostiary.Head, err error) {
+	if err := r.log.View(ctx, func(v ostiary.Reader) (err error) { head, err = v.Head(); return err }); err != nil {
+		return head, err
+	}
+	if r.during != nil {
+		r.during()
+	}
+	_, err = r.Local.KeepNodes(ctx, nodes...)
+	return head, err
+}
+
+// A stuck log is that of a server that was left alone: it goes on answering, and ends where it did.
+type stuck struct {
+	follow.Log
+	head ostiary.Head
+}
+
+type stuckReader struct {
+	ostiary.Reader
+	head ostiary.Head
+}
+
+func (r stuckReader) Head() (ostiary.Head, error) { return r.head, nil }
+
+func (s stuck) View(ctx context.Context, fn func(ostiary.Reader) error) error {
+	return s.Log.View(ctx, func(r ostiary.Reader) error { return fn(stuckReader{r, s.head}) })
+}
+
+func (s stuck) Changes(ctx context.Context, after uint64, fn func(ostiary.Change) error) error {
+	return s.Log.Changes(ctx, after, func(c ostiary.Change) error {
+		if c.Revision > s.head.Revision {
+			return nil
+		}
+		return fn(c)
+	})
+}
+
+// spoken is a node that speaks to a registry beside the log, and decides.
+func (w *world) spoken(reg follow.Registry, clock *hand) *follow.Nodes {
+	w.Helper()
+	n := follow.NewNodes(reg, ostiary.Node{ID: "b", Name: "b", Lease: time.Minute}, w.follow, w.dir, within,
+		slog.New(slog.NewTextHandler(w.said, nil)))
+	for _, say := range []func(context.Context) error{n.Join, n.Speak, n.Speak} {
+		clock.forward(time.Second)
+		w.look()
+		if err := say(w.Context()); err != nil {
+			w.Fatal(err)
+		}
+	}
+	w.look()
+	w.wantAge(0)
+	return n
+}
+
+func (w *world) wantDecides(want bool) {
+	w.Helper()
+	if age, limit := w.follow.Lease(); (age <= limit) != want {
+		w.Errorf("memory is %v old, with a lease of %v; that it decides is wanted to be %v", age, limit, want)
+	}
+}
+
+// The word and the look can go to different servers. One that was left alone shows nothing new for ever.
+func TestALookAtAServerThatWasLeftAloneKeepsNoLease(t *testing.T) {
+	t.Parallel()
+	w, clock := shared(t, time.Minute)
+	w.token(ostiary.Token{Privilege: ostiary.Admin}, ostiary.Admin)
+	reg := &taken{Local: follow.NewLocal(), log: w.records}
+	n := w.spoken(reg, clock)
+	w.log.Log = stuck{w.records, w.dir.Head()}
+	last := w.token(ostiary.Token{Privilege: ostiary.Admin, RetiredOn: time.Now()}, ostiary.Admin)
+	for range 61 {
+		clock.forward(time.Second)
+		w.look()
+		if err := n.Speak(t.Context()); err == nil {
+			t.Fatal("the word counts, though memory lacks what was changed where it lasts")
+		}
+	}
+	w.wantDecides(false)
+	if reg.gathered.Load() == 0 {
+		t.Error("nothing has all asked of one server")
+	}
+	reg.then = func() { w.log.Log = w.records }
+	for range 3 {
+		n.Speak(t.Context())
+		clock.forward(time.Second)
+		w.look()
+	}
+	w.wantDecides(true)
+	if w.dir.Revision() != last || !w.looked().Token.Retired {
+		t.Errorf("it decides at %d, where the log ends at %d", w.dir.Revision(), last)
+	}
+}
+
+// A server that was left alone ends before what memory has from the one that took over. That is no log that went
+// back, and takes nothing away.
+func TestALookAtAServerThatWasLeftAloneIsNoLostChange(t *testing.T) {
+	t.Parallel()
+	w, clock := shared(t, time.Minute)
+	w.token(ostiary.Token{Privilege: ostiary.Admin}, ostiary.Admin)
+	reg := &taken{Local: follow.NewLocal(), log: w.records}
+	n := w.spoken(reg, clock)
+	old := w.dir.Head()
+	w.token(ostiary.Token{Privilege: ostiary.Normal}, ostiary.Admin)
+	w.look()
+	w.log.Log = stuck{w.records, old}
+	reg.then = func() { w.log.Log = w.records }
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { n.Run(ctx) })
+	defer running.Wait()
+	defer stop()
+	clock.forward(10 * time.Second)
+	if err := w.follow.Look(t.Context()); !errors.Is(err, follow.ErrBack) {
+		t.Errorf("got %v, want ErrBack", err)
+	}
+	w.wantAge(10 * time.Second)
+	eventually(t, "all is asked of one server", func() bool { return w.follow.Look(t.Context()) == nil })
+	if told := w.said.count("acknowledged are lost"); told > 0 {
+		t.Errorf("it was told %d times that changes are lost", told)
+	}
+}
+
+// Where it is the server on which words last that lacks changes, they are lost.
+func TestAWordTellsThatChangesAreLost(t *testing.T) {
+	t.Parallel()
+	w, clock := shared(t, time.Minute)
+	w.token(ostiary.Token{Privilege: ostiary.Admin}, ostiary.Admin)
+	last := w.token(ostiary.Token{Privilege: ostiary.Admin, RetiredOn: time.Now()}, ostiary.Admin)
+	reg := &taken{Local: follow.NewLocal(), log: w.records}
+	n := w.spoken(reg, clock)
+	older := newWorld(t)
+	older.token(ostiary.Token{Privilege: ostiary.Admin}, ostiary.ReadOnly)
+	w.log.Log, reg.log = older.records, older.records
+	clock.forward(10 * time.Second)
+	w.follow.Look(t.Context())
+	w.wantAge(10 * time.Second)
+	if err := n.Speak(t.Context()); err != nil {
+		t.Errorf("got %v: memory is the lesser of both", err)
+	}
+	w.follow.Look(t.Context())
+	w.wantAge(0)
+	if f := w.looked(); !f.Token.Retired || f.Owner != ostiary.ReadOnly || f.Revision != last {
+		t.Errorf("got %+v, owner %v", f.Token, f.Owner)
+	}
+	if told := w.said.count("acknowledged are lost"); told != 1 {
+		t.Errorf("it was told %d times that changes are lost", told)
+	}
+}
+
+// What others change while they take a node for one that is silent, the node has before it decides again: however
+// its word and its look lie to that.
+func TestANodeThatComesBackKnowsWhatWasChangedWithoutIt(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, "a")
+	w := newWorld(t)
+	w.token(ostiary.Token{Privilege: ostiary.Admin}, ostiary.Admin)
+	reg := &taken{Local: f.reg, log: w.records}
+	b := follow.NewSharedByClock(w.log, w.dir, time.Minute, slog.New(slog.DiscardHandler), f.clock.now)
+	w.follow = b
+	n := w.spoken(reg, f.clock)
+	for _, on := range []string{"before its word", "while its word is on its way"} {
+		f.confirm(1) // sees it
+		f.clock.forward(2 * time.Minute)
+		w.look()
+		var r ostiary.Receipt
+		retire := func() {
+			r = f.confirm(w.token(ostiary.Token{Privilege: ostiary.Admin, RetiredOn: time.Now()}, ostiary.Admin))
+		}
+		if on == "before its word" {
+			retire()
+		} else {
+			reg.during = func() { reg.during = nil; retire() }
+		}
+		if err := n.Speak(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if len(r.Unconfirmed) != 1 || r.Unconfirmed[0].SafeAfter.After(time.Now()) {
+			t.Fatalf("this test needs a receipt that takes it for silent, got %+v", r)
+		}
+		w.wantDecides(false)
+		f.clock.forward(time.Second)
+		if err := n.Speak(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if age, limit := b.Lease(); age <= limit && w.dir.Revision() < r.Revision {
+			t.Errorf("a change %s: it decides without it, %v old, after %v", on, age, r.Unconfirmed[0].SafeAfter)
+		}
+		w.look()
+		w.wantDecides(true)
+	}
+}
+
+// One that begins from its copy may be taken for one that has stopped, and goes on by the word that it had.
+func TestTheFirstWordAfterACopyIsAFirstOne(t *testing.T) {
+	t.Parallel()
+	if follow.Boot() == "" {
+		t.Skip("nobody knows the boot here")
+	}
+	w, clock := shared(t, time.Minute)
+	w.token(ostiary.Token{Privilege: ostiary.Admin}, ostiary.Admin)
+	w.look()
+	f := follow.NewSharedByClock(w.log, w.dir, time.Minute, slog.New(slog.DiscardHandler), clock.now)
+	n := follow.NewNodes(&taken{Local: follow.NewLocal(), log: w.records}, ostiary.Node{ID: "b"}, f, w.dir, within,
+		slog.New(slog.DiscardHandler))
+	if err := f.Resume(t.TempDir(), ostiary.Head{}, follow.Boot(), clock.now()); err != nil {
+		t.Fatal(err)
+	}
+	clock.forward(50 * time.Second)
+	n.Speak(t.Context())
+	w.follow = f
+	clock.forward(11 * time.Second)
+	w.look()
+	w.wantDecides(false)
+}
