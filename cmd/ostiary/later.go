@@ -159,9 +159,9 @@ func (l *later) PutNodes(ctx context.Context, nodes ...ostiary.Node) error {
 	return l.away()
 }
 
-func (l *later) Nodes(ctx context.Context) ([]ostiary.Node, error) {
+func (l *later) Nodes(ctx context.Context, knows ostiary.Head) ([]ostiary.Node, error) {
 	if db := l.db.Load(); db != nil {
-		return db.Registry().Nodes(ctx)
+		return db.Registry().Nodes(ctx, knows)
 	}
 	return nil, l.away()
 }

@@ -63,14 +63,14 @@ func (f *Follower) hasMet(head ostiary.Head) bool {
 	return met != nil && *met == head
 }
 
-// Applied is the revision of the log that memory decides by. Where memory was narrowed by a log that lacks
-// what it holds, that is the end of the log: a change that comes there is not in memory because memory holds
-// another one under its number.
-func (f *Follower) Applied() uint64 {
+// Applied is where the log ends that memory decides by. Where memory was narrowed by a log that lacks what it holds,
+// that is the end of that log: a change that comes there is not in memory because memory holds another one under its
+// number.
+func (f *Follower) Applied() ostiary.Head {
 	if met := f.met.Load(); met != nil {
-		return min(met.Revision, f.dir.Revision())
+		return *met
 	}
-	return f.dir.Revision()
+	return f.dir.Head()
 }
 
 // remember keeps what a change was about.

@@ -47,7 +47,7 @@ func (l *Local) KeepNodes(ctx context.Context, nodes ...ostiary.Node) (ostiary.H
 }
 
 // Nodes gives every node.
-func (l *Local) Nodes(context.Context) ([]ostiary.Node, error) {
+func (l *Local) Nodes(context.Context, ostiary.Head) ([]ostiary.Node, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	all := make([]ostiary.Node, 0, len(l.nodes))

@@ -23,7 +23,8 @@ type Registry interface {
 	// PutNodes notes what nodes have applied, and is quick: that may be known to one server alone, and be lost
 	// with it.
 	PutNodes(ctx context.Context, nodes ...ostiary.Node) error
-	Nodes(ctx context.Context) ([]ostiary.Node, error)
+	// Nodes gives every node on a server whose log has a revision that this node knows; elsewhere, an error.
+	Nodes(ctx context.Context, knows ostiary.Head) ([]ostiary.Node, error)
 	DropNode(ctx context.Context, id string) error
 }
 
@@ -46,7 +47,7 @@ type Nodes struct {
 	spoken   func(at time.Duration) (counts bool)
 	settle   func(ctx context.Context, at, head ostiary.Head) error
 	narrowed <-chan struct{} // memory decides by another revision of the log, though it holds the same
-	applied  func() uint64
+	applied  func() ostiary.Head
 	within   time.Duration // how long a receipt is waited for
 
 	mu      sync.Mutex
@@ -169,7 +170,7 @@ func (n *Nodes) beat(ctx context.Context) {
 
 func (n *Nodes) now(stopped bool) ostiary.Node {
 	me := n.me
-	me.Applied, me.Stopped = n.applied(), stopped
+	me.Applied, me.Stopped = n.applied().Revision, stopped
 	return me
 }
 
@@ -247,7 +248,8 @@ func (n *Nodes) idle() bool {
 	return n.waiting == 0
 }
 
-// sight reads the registry once. After an error, what was seen before stands.
+// sight reads the registry once. After an error, what was seen before stands. A server that was left alone does not
+// know which nodes there are: it must have what memory decides by, and so the change whose receipt is waited for.
 func (n *Nodes) sight(ctx context.Context) {
 	n.mu.Lock()
 	n.reads++
@@ -255,7 +257,7 @@ func (n *Nodes) sight(ctx context.Context) {
 	n.mu.Unlock()
 	ctx, stop := context.WithTimeout(ctx, patience)
 	defer stop()
-	nodes, err := n.reg.Nodes(ctx)
+	nodes, err := n.reg.Nodes(ctx, n.applied())
 	if err != nil {
 		return
 	}

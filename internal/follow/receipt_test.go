@@ -257,11 +257,11 @@ func (b *brokenRegistry) KeepNodes(ctx context.Context, nodes ...ostiary.Node) (
 	return b.Local.KeepNodes(ctx, nodes...)
 }
 
-func (b *brokenRegistry) Nodes(ctx context.Context) ([]ostiary.Node, error) {
+func (b *brokenRegistry) Nodes(ctx context.Context, knows ostiary.Head) ([]ostiary.Node, error) {
 	if err := b.get(); err != nil {
 		return nil, err
 	}
-	return b.Local.Nodes(ctx)
+	return b.Local.Nodes(ctx, knows)
 }
 
 // A server that was left alone, while another one took over, still takes what is put there. That is no word to

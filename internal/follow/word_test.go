@@ -243,3 +243,42 @@ func TestTheFirstWordAfterACopyIsAFirstOne(t *testing.T) {
 	w.look()
 	w.wantDecides(false)
 }
+
+// An old registry is a server that was left alone: it has the log up to a revision.
+type old struct {
+	*follow.Local
+	has atomic.Uint64
+}
+
+func (o *old) Nodes(ctx context.Context, knows ostiary.Head) ([]ostiary.Node, error) {
+	if has := o.has.Load(); knows.Revision > has {
+		return nil, errAway
+	}
+	return o.Local.Nodes(ctx, knows)
+}
+
+func TestAReceiptCountsOnlyAReadThatShowsItsChange(t *testing.T) {
+	t.Parallel()
+	w, _ := shared(t, time.Minute)
+	reg := &old{Local: follow.NewLocal()}
+	n := follow.NewNodes(reg, ostiary.Node{ID: "a", Name: "a", Lease: time.Minute}, w.follow, w.dir, within,
+		slog.New(slog.DiscardHandler))
+	if err := n.Join(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { n.Run(ctx) })
+	defer running.Wait()
+	defer stop()
+	last := w.user(1, "one@example.com")
+	w.look()
+	for has, waits := range map[uint64]bool{last - 1: true, last: false} {
+		reg.has.Store(has)
+		begun := time.Now()
+		n.Confirm(t.Context(), last)
+		if took := time.Since(begun); (took >= within) != waits {
+			t.Errorf("a list on a server that has revision %d makes a receipt for %d after %v", has, last, took)
+		}
+	}
+}

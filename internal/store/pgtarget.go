@@ -36,7 +36,7 @@ func openTarget(ctx context.Context, at DSN) (*target, error) {
 	if err := examine(ctx, config, slog.New(slog.DiscardHandler)); err != nil {
 		return nil, fmt.Errorf("opening the database: %w", err)
 	}
-	t := &target{config: config, pool: pool(config, map[string]time.Duration{
+	t := &target{config: config, pool: pool(config, nil, map[string]time.Duration{
 		"lock_timeout": lockWithin, "statement_timeout": 0, "idle_in_transaction_session_timeout": 0,
 	})}
 	if t.conn, err = newConn(ctx, t.pool); err != nil {

@@ -78,17 +78,17 @@ func openPostgres(ctx context.Context, at DSN, lost *atomic.Uint64, log *slog.Lo
 	e.ctx, e.stop = context.WithCancel(context.Background())
 	unbroken := config.Copy()
 	unbroken.DialFunc = uncancelled(config.DialFunc)
-	e.writing = pool(unbroken, map[string]time.Duration{
+	e.writing = pool(unbroken, nil, map[string]time.Duration{
 		"lock_timeout": lockWithin, "statement_timeout": statementFor, "idle_in_transaction_session_timeout": frozenFor,
 	})
-	e.reading = pool(config, map[string]time.Duration{
+	e.reading = pool(config, nil, map[string]time.Duration{
 		"statement_timeout": readingFor, "idle_in_transaction_session_timeout": readingFor,
 	})
 	e.unhurried = config.Copy()
 	e.unhurried.RuntimeParams["synchronous_commit"] = "off"
-	e.words = pool(e.unhurried, map[string]time.Duration{"statement_timeout": wordWithin})
+	e.words = pool(e.unhurried, lost, map[string]time.Duration{"statement_timeout": wordWithin})
 	// A word that must last is never cut short by the server: that ends the waiting for its copies alone.
-	e.vows = pool(unbroken, nil)
+	e.vows = pool(unbroken, nil, nil)
 	e.words.SetMaxOpenConns(4)
 	e.words.SetMaxIdleConns(4)
 	e.registry = &Registry{quick: e.words, lasting: e.vows, lost: lost, hosts: hosts}
@@ -122,12 +122,14 @@ func configure(at DSN) (*pgx.ConnConfig, *hosts, error) {
 	return c, h, nil
 }
 
-func pool(config *pgx.ConnConfig, times map[string]time.Duration) *sql.DB {
+// pool opens connections. Those that were open when lost grew are not handed out again; nil: whoever uses the pool
+// sees to that.
+func pool(config *pgx.ConnConfig, lost *atomic.Uint64, times map[string]time.Duration) *sql.DB {
 	c := config.Copy()
 	for name, d := range times {
 		c.RuntimeParams[name] = strconv.FormatInt(d.Milliseconds(), 10)
 	}
-	return sql.OpenDB(pgConnector{stdlib.GetConnector(*c)})
+	return sql.OpenDB(pgConnector{stdlib.GetConnector(*c), lost})
 }
 
 // connect opens a connection within the time in which a server must answer.

@@ -27,6 +27,8 @@ type Registry struct {
 	conn  *conn // of lasting; nil where it was lost
 	spoke bool  // a word has lasted on it
 	moved bool  // it is not the first one
+
+	gathered time.Time // last
 }
 
 // Registry gives that of the database, or nil where this is the only node.
@@ -92,6 +94,7 @@ func (r *Registry) gather() {
 		})
 	}
 	r.lost.Add(1)
+	r.gathered = time.Now()
 }
 
 // close gives the connection up.
@@ -172,12 +175,15 @@ type nodeRow struct {
 
 func hashText(h ostiary.Hash) string { return hex.EncodeToString(h[:]) }
 
-// Nodes gives every node on record.
-func (r *Registry) Nodes(ctx context.Context) ([]ostiary.Node, error) {
+// Nodes gives every node on record, as one server says whose log has a revision that is known; of zero, it need not.
+// A server that another one took over from knows neither that nor which nodes there are.
+func (r *Registry) Nodes(ctx context.Context, knows ostiary.Head) ([]ostiary.Node, error) {
 	rows, err := r.quick.QueryContext(ctx, `
 		SELECT id, name, version, via, applied, beat, lease, tail, signs, stale, stopped, seen_on, `+now+` - seen_on, held,
 			chain, facts, emails
-		FROM nodes`)
+		FROM nodes
+		WHERE $1 = 0 OR EXISTS (SELECT FROM log WHERE log.revision = $1 AND log.chain = $2)`,
+		knows.Revision, knows.Chain[:])
 	if err != nil {
 		return nil, failedHere(err)
 	}
@@ -197,7 +203,26 @@ func (r *Registry) Nodes(ctx context.Context) ([]ostiary.Node, error) {
 		n.Quiet = max(0, milliseconds(quiet))
 		all = append(all, n)
 	}
-	return all, failedHere(rows.Err())
+	if err := rows.Err(); err != nil {
+		return nil, failedHere(err)
+	}
+	if len(all) == 0 && knows.Revision > 0 { // not even the node that asks is on record there
+		r.elsewhere()
+		return nil, failedHere(fmt.Errorf("the server does not have revision %d of the log: another one may have taken over",
+			knows.Revision))
+	}
+	return all, nil
+}
+
+// elsewhere gathers, once a second at most.
+func (r *Registry) elsewhere() {
+	if !r.mu.TryLock() {
+		return
+	}
+	defer r.mu.Unlock()
+	if time.Since(r.gathered) > time.Second {
+		r.gather()
+	}
 }
 
 // A heldRow is what a node says that it holds. An older version says nothing.

@@ -42,7 +42,7 @@ func TestNodesAreKeptAsTheySayTheyAre(t *testing.T) {
 	ok(t, one.PutNodes(t.Context(), quick))
 	a.Beat = 6
 	ok(t, one.DropNode(t.Context(), "c"))
-	all, err := other.Nodes(t.Context())
+	all, err := other.Nodes(t.Context(), ostiary.Head{})
 	ok(t, err)
 	byID := cmpopts.SortSlices(func(x, y ostiary.Node) bool { return x.ID < y.ID })
 	clocks := cmpopts.IgnoreFields(ostiary.Node{}, "SeenOn", "Quiet")
@@ -55,19 +55,22 @@ func TestNodesAreKeptAsTheySayTheyAre(t *testing.T) {
 		}
 	}
 	ok(t, other.DropNode(t.Context(), "a"))
-	if all, err = one.Nodes(t.Context()); err != nil || len(all) != 1 {
+	if all, err = one.Nodes(t.Context(), ostiary.Head{}); err != nil || len(all) != 1 {
 		t.Errorf("after one was dropped: %v, %v", all, err)
 	}
 	// A node of the version before says nothing of what it holds.
 	c.Exec(t, name, `
 		INSERT INTO nodes (id, name, version, via, applied, lease, tail, signs, stale, stopped, beat, seen_on)
 		VALUES ('old', 'old', '', '', 7, 0, 0, 0, 0, 0, 1, 0)`)
-	all, err = one.Nodes(t.Context())
+	all, err = one.Nodes(t.Context(), ostiary.Head{})
 	ok(t, err)
 	for _, n := range all {
 		if n.ID == "old" && (n.Applied != 7 || n.Holds != ostiary.Digests{}) {
 			t.Errorf("an older version's row reads %+v", n)
 		}
+	}
+	if _, err := one.Nodes(t.Context(), ostiary.Head{Revision: 1}); err == nil {
+		t.Error("a server whose log lacks what is known gives its nodes")
 	}
 	if create(t, t.TempDir()+"/data").Registry() != nil {
 		t.Error("an SQLite file has a registry")

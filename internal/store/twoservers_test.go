@@ -54,6 +54,15 @@ func TestAllIsAskedWhereWordsLast(t *testing.T) {
 	}
 	ok(t, speak())
 	before := headWithin(t, a)
+	list := func(knows ostiary.Head) (nodes []ostiary.Node, err error) {
+		err = inTwoSeconds(t, func(ctx context.Context) (err error) {
+			nodes, err = a.Registry().Nodes(ctx, knows)
+			return err
+		})
+		return nodes, err
+	}
+	_, err := list(before)
+	ok(t, err)
 	second.Promote(t) // nobody tells the other one
 	b := join(t, second.URL(name))
 	for range 3 {
@@ -62,6 +71,11 @@ func TestAllIsAskedWhereWordsLast(t *testing.T) {
 	newest := headWithin(t, b)
 	if at := headWithin(t, a); at != before {
 		t.Fatalf("this test needs a node that still reads at revision %d, got %d", before.Revision, at.Revision)
+	}
+	_, err = b.Registry().KeepNodes(t.Context(), ostiary.Node{ID: "b", Name: "b", Lease: time.Minute})
+	ok(t, err)
+	if nodes, err := list(newest); err == nil {
+		t.Errorf("the server that was left alone lists %d nodes to one that knows more than it", len(nodes))
 	}
 	silent.Seen(newest) // it decides by that, which the old server does not know
 	latest := time.Now().Add(30 * time.Second)
@@ -76,6 +90,9 @@ func TestAllIsAskedWhereWordsLast(t *testing.T) {
 			t.Errorf("words last on the server that took over, and it reads revision %d, want %d", at.Revision, newest.Revision)
 		}
 		time.Sleep(50 * time.Millisecond)
+	}
+	if nodes, err := list(newest); err != nil || len(nodes) != 2 {
+		t.Errorf("words last on the server that took over, and the list of nodes is %v, %v", nodes, err)
 	}
 	ok(t, a.Degraded())
 	change(t, a, count)
