@@ -14,6 +14,7 @@ type Node struct {
 	Via     string // the node that an edge follows; empty for a node that follows the log itself
 
 	Applied uint64        // the last revision that its memory holds
+	Chain   Hash          `json:",omitzero"` // of its log there; what is read of a registry does not say
 	Beat    uint64        // grows each time that the node says so
 	Lease   time.Duration // how long it decides without hearing from the log
 	Stale   bool          // it goes on after that

@@ -21,7 +21,7 @@ type Registry interface {
 	// Gather has everything else asked where KeepNodes lasts: a server that was left alone goes on answering.
 	Gather()
 	// PutNodes notes what nodes have applied, and is quick: that may be known to one server alone, and be lost
-	// with it.
+	// with it. Where the log there has another chain at that revision, they have applied nothing of it.
 	PutNodes(ctx context.Context, nodes ...ostiary.Node) error
 	// Nodes gives every node on a server whose log has a revision that this node knows; elsewhere, an error.
 	Nodes(ctx context.Context, knows ostiary.Head) ([]ostiary.Node, error)
@@ -170,7 +170,8 @@ func (n *Nodes) beat(ctx context.Context) {
 
 func (n *Nodes) now(stopped bool) ostiary.Node {
 	me := n.me
-	me.Applied, me.Stopped = n.applied().Revision, stopped
+	at := n.applied()
+	me.Applied, me.Chain, me.Stopped = at.Revision, at.Chain, stopped
 	return me
 }
 
@@ -289,6 +290,9 @@ func (n *Nodes) Vouch(node ostiary.Node, stamp int64) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	was, known := n.vouched[node.ID]
+	if held, here := n.memory.HeldAt(node.Applied); here && held.Head.Chain != node.Chain {
+		node.Applied = 0 // it is of another log
+	}
 	if node.Holds.Head.Revision == 0 {
 		node.Holds = was.node.Holds
 	}

@@ -282,3 +282,16 @@ func TestAReceiptCountsOnlyAReadThatShowsItsChange(t *testing.T) {
 		}
 	}
 }
+
+// A follower that holds another log under the same number has applied nothing of this one.
+func TestAFollowerOfAnotherLogDoesNotConfirm(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, "a")
+	f.nodes["a"].apply(t, 5)
+	near := ostiary.Node{ID: "near", Name: "near", Via: "a", Lease: time.Minute, Applied: 5}
+	far := ostiary.Node{ID: "far", Name: "far", Via: "a", Lease: time.Minute, Applied: 5, Chain: ostiary.Hash{1}}
+	f.nodes["a"].Vouch(near, 1)
+	f.nodes["a"].Vouch(far, 1)
+	eventually(t, "both are on record", func() bool { return len(f.nodes["a"].All()) == 3 })
+	f.want(f.confirm(5), []string{"a", "near"}, "far")
+}

@@ -107,7 +107,8 @@ func (r *Registry) close() {
 	}
 }
 
-// PutNodes waits for no disk and no copy. What is lost of it in a crash is said again within seconds.
+// PutNodes writes what nodes have applied where the log has that revision and its chain, else nothing: a node that has
+// changes which this server lacks has others under the same numbers. It waits for no disk and no copy. What is lost of it in a crash is said again within seconds.
 func (r *Registry) PutNodes(ctx context.Context, nodes ...ostiary.Node) error {
 	text, err := nodeRows(nodes)
 	if err != nil {
@@ -130,9 +131,10 @@ const endOfLog = `
 const insertNodes = `
 	INSERT INTO nodes (id, name, version, via, applied, lease, tail, signs, stale, stopped, beat, seen_on, held, chain, facts,
 		emails)
-	SELECT n.id, n.name, n.version, n.via, n.applied, n.lease, n.tail, n.signs, n.stale, n.stopped, 1, ` + now + `, n.held,
+	SELECT n.id, n.name, n.version, n.via,
+		COALESCE((SELECT revision FROM log WHERE revision = n.applied AND log.chain = decode(n.at, 'hex')), 0), n.lease, n.tail, n.signs, n.stale, n.stopped, 1, ` + now + `, n.held,
 		n.chain, n.facts, n.emails
-	FROM json_to_recordset($1::JSON) AS n (id TEXT, name TEXT, version TEXT, via TEXT, applied BIGINT,
+	FROM json_to_recordset($1::JSON) AS n (id TEXT, name TEXT, version TEXT, via TEXT, applied BIGINT, at TEXT,
 		lease BIGINT, tail BIGINT, signs BIGINT, stale BIGINT, stopped BIGINT, held BIGINT, chain TEXT, facts TEXT, emails TEXT)
 	ON CONFLICT (id) DO UPDATE
 	SET name = excluded.name, version = excluded.version, via = excluded.via, lease = excluded.lease,
@@ -146,7 +148,7 @@ func nodeRows(nodes []ostiary.Node) (string, error) {
 	rows := make([]nodeRow, len(nodes))
 	for i, n := range nodes {
 		rows[i] = nodeRow{
-			n.ID, n.Name, n.Version, n.Via, n.Applied, n.Lease.Milliseconds(), n.Tail.Milliseconds(),
+			n.ID, n.Name, n.Version, n.Via, n.Applied, hashText(n.Chain), n.Lease.Milliseconds(), n.Tail.Milliseconds(),
 			n.Signs.Milliseconds(), number(n.Stale), number(n.Stopped), n.Holds.Head.Revision,
 			hashText(n.Holds.Head.Chain), hashText(n.Holds.Facts), hashText(n.Holds.Emails),
 		}
@@ -162,6 +164,7 @@ type nodeRow struct {
 	Version string `json:"version"`
 	Via     string `json:"via"`
 	Applied uint64 `json:"applied"`
+	At      string `json:"at"` // the chain there
 	Lease   int64  `json:"lease"`
 	Tail    int64  `json:"tail"`
 	Signs   int64  `json:"signs"`

@@ -16,19 +16,25 @@ func TestNodesAreKeptAsTheySayTheyAre(t *testing.T) {
 	c := pgtest.Shared(t)
 	name := c.Database(t)
 	url := c.URL(name)
-	one, other := createOn(t, url).Registry(), join(t, url).Registry()
+	db := createOn(t, url)
+	addTokens(t, db, 1)
+	for range 8 {
+		change(t, db, count)
+	}
+	chain := func(revision uint64) ostiary.Hash { return changesAfter(t, db, revision-1)[0].Chain }
+	one, other := db.Registry(), join(t, url).Registry()
 	a := ostiary.Node{
-		ID: "a", Name: "api-1", Version: "1.2", Via: "b", Applied: 7, Lease: time.Minute, Tail: time.Second,
+		ID: "a", Name: "api-1", Version: "1.2", Via: "b", Applied: 7, Chain: chain(7), Lease: time.Minute, Tail: time.Second,
 		Signs: 30 * time.Second, Stale: true, Stopped: true,
 	}
 	ok(t, one.PutNodes(t.Context(), a))
 	ok(t, other.PutNodes(t.Context(), ostiary.Node{ID: "b"}))
 	a.Stopped = false
 	ok(t, one.PutNodes(t.Context(), ostiary.Node{ID: "c"}, a))
-	a.Applied = 8
+	a.Applied, a.Chain = 8, chain(8)
 	ok(t, one.PutNodes(t.Context(), a))
 	overtaken := a
-	overtaken.Applied = 7
+	overtaken.Applied, overtaken.Chain = 7, chain(7)
 	_, err := one.KeepNodes(t.Context(), overtaken)
 	ok(t, err)
 	a.Beat = 4
@@ -45,13 +51,22 @@ func TestNodesAreKeptAsTheySayTheyAre(t *testing.T) {
 	all, err := other.Nodes(t.Context(), ostiary.Head{})
 	ok(t, err)
 	byID := cmpopts.SortSlices(func(x, y ostiary.Node) bool { return x.ID < y.ID })
-	clocks := cmpopts.IgnoreFields(ostiary.Node{}, "SeenOn", "Quiet")
+	clocks := cmpopts.IgnoreFields(ostiary.Node{}, "SeenOn", "Quiet", "Chain")
 	if diff := cmp.Diff([]ostiary.Node{a, {ID: "b", Beat: 1}}, all, byID, clocks); diff != "" {
 		t.Errorf("nodes (-want +got):\n%s", diff)
 	}
 	for _, n := range all {
 		if age := time.Since(n.SeenOn); age < -time.Minute || age > time.Minute || n.Quiet > time.Minute {
 			t.Errorf("%s was seen on %v, %v ago", n.ID, n.SeenOn, n.Quiet)
+		}
+	}
+	a.Chain = chain(7) // it has another change under this number
+	ok(t, one.PutNodes(t.Context(), a))
+	all, err = other.Nodes(t.Context(), ostiary.Head{})
+	ok(t, err)
+	for _, n := range all {
+		if n.Applied != 0 {
+			t.Errorf("%s is said to have applied revision %d of a log that goes another way there", n.ID, n.Applied)
 		}
 	}
 	ok(t, other.DropNode(t.Context(), "a"))
