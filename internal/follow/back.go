@@ -16,9 +16,9 @@ var ErrBack = errors.New("the log ends before the directory's revision")
 // keptChanges is how many changes are remembered, to say which of them are lost.
 const keptChanges = 1000
 
-// back goes on from a log that lacks what memory holds. Memory keeps all that it knows: what was retired,
-// denied or lowered stays so. Whatever the records take away besides is taken away too, so that nobody
-// is let in whom somebody has refused since. Nothing is given. The store makes no changes upon such records.
+// back goes on from a log that lacks what memory holds. Memory becomes the lesser of both: what was retired, denied or
+// lowered stays so, and what the records say less of, or do not have, gives no more than they do. So nobody is let in
+// whom somebody has refused since. Nothing is given. The store makes no changes upon such records.
 func (f *Follower) back(ctx context.Context, head ostiary.Head) error {
 	err := f.errBack(head)
 	if f.hasMet(head) {
@@ -34,12 +34,7 @@ func (f *Follower) back(ctx context.Context, head ostiary.Head) error {
 		if at != head {
 			return fmt.Errorf("the log moved from %d to %d", head.Revision, at.Revision)
 		}
-		one := make([]ostiary.Fact, 1)
-		return r.Snapshot(func(fact ostiary.Fact) error {
-			one[0] = fact
-			f.dir.Restrict(one)
-			return nil
-		})
+		return f.dir.RestrictTo(r.Snapshot)
 	})
 	if narrowed != nil {
 		return errors.Join(err, narrowed)

@@ -37,8 +37,8 @@ type Directory interface {
 	Load(ctx context.Context, log ostiary.Viewer) error
 	Apply(c ostiary.Change, emails map[ostiary.ID]string) error
 	HeldAt(revision uint64) (ostiary.Digests, bool) // one of the last; not found where that is not known
-	// Restrict takes away what facts take away, and gives nothing.
-	Restrict(facts []ostiary.Fact)
+	// RestrictTo takes away whatever all these records do not give, and gives nothing.
+	RestrictTo(records func(fn func(ostiary.Fact) error) error) error
 }
 
 // A Follower applies the log to a directory.
