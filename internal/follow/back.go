@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"ostiary"
 )
@@ -66,6 +67,15 @@ func (f *Follower) Applied() ostiary.Head {
 		return *met
 	}
 	return f.dir.Head()
+}
+
+// HandOn is Lease for those that follow this node. While memory is narrowed by a log that lacks what it holds, it is
+// as old as can be: they hold the same and are not told of the narrowing, so their leases must run out.
+func (f *Follower) HandOn() (age, limit time.Duration) {
+	if f.met.Load() != nil {
+		return f.lease.clock() - never, f.lease.limit
+	}
+	return f.lease.left()
 }
 
 // remember keeps what a change was about.

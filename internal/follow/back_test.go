@@ -128,3 +128,38 @@ func TestAHintIsNoAllClear(t *testing.T) {
 		t.Errorf("it says %d times that it follows again", n)
 	}
 }
+
+// Those that follow this node hold what it held before it was narrowed. Nothing renews their leases.
+func TestNothingIsHandedOnWhileTheLogWentBack(t *testing.T) {
+	t.Parallel()
+	w, clock := shared(t, time.Minute)
+	w.token(ostiary.Token{Privilege: ostiary.Admin}, ostiary.Admin)
+	last := w.token(ostiary.Token{Privilege: ostiary.Normal}, ostiary.Admin)
+	w.look()
+	own := w.dir.Head()
+	older := newWorld(t)
+	older.token(ostiary.Token{Privilege: ostiary.Admin}, ostiary.ReadOnly)
+	clock.forward(time.Second)
+	w.look()
+	clock.forward(time.Second)
+	if age, _ := w.follow.HandOn(); age != time.Second {
+		t.Errorf("memory is handed on as %v old, want 1s", age)
+	}
+	w.log.Log = older.records
+	var lagging ostiary.Head
+	err := older.records.View(t.Context(), func(r ostiary.Reader) (err error) { lagging, err = r.Head(); return err })
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.follow.Look(t.Context())
+	w.wantAge(0)
+	if age, limit := w.follow.HandOn(); age <= limit || w.follow.Applied() != lagging {
+		t.Errorf("it hands on memory as %v old, within a lease of %v, and decides by %d, want %d", age, limit,
+			w.follow.Applied().Revision, lagging.Revision)
+	}
+	w.log.Log = w.records
+	w.look()
+	if age, _ := w.follow.HandOn(); age != 0 || w.follow.Applied() != own || own.Revision != last {
+		t.Errorf("once the newer records are back it hands on %v, and decides by %d", age, w.follow.Applied().Revision)
+	}
+}
