@@ -266,14 +266,15 @@ func (n *Nodes) sight(ctx context.Context) {
 	n.compare(this, nodes, n.sighted(nodes, at, this), at)
 }
 
-// sighted keeps when each node was first known to have its beat, and tells those that wait for that.
+// sighted keeps when each node was first known to have its beat, and tells those that wait for that. A server that took
+// over may have lost some beats, and count to the same again at another time.
 func (n *Nodes) sighted(nodes []ostiary.Node, at time.Duration, read int) map[string]sighting {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	still := make(map[string]sighting, len(nodes))
 	for _, node := range nodes {
 		s := sighting{node, at}
-		if was, ok := n.seen[node.ID]; ok && was.node.Beat == node.Beat {
+		if was, ok := n.seen[node.ID]; ok && was.node.Beat == node.Beat && was.node.SeenOn.Equal(node.SeenOn) {
 			s.at = was.at
 		}
 		still[node.ID] = s

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"ostiary"
+	"ostiary/internal/directory"
 	"ostiary/internal/follow"
 )
 
@@ -294,4 +297,56 @@ func TestAFollowerOfAnotherLogDoesNotConfirm(t *testing.T) {
 	f.nodes["a"].Vouch(far, 1)
 	eventually(t, "both are on record", func() bool { return len(f.nodes["a"].All()) == 3 })
 	f.want(f.confirm(5), []string{"a", "near"}, "far")
+}
+
+func TestALeaseThatIsTooLongToCountIsNeverOver(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, "a")
+	for _, long := range []time.Duration{math.MaxInt64, math.MaxInt64 - time.Second} {
+		f.reg.PutNodes(t.Context(), ostiary.Node{ID: "c", Name: "c", Lease: long, Tail: time.Second})
+		r := f.confirm(1)
+		f.want(r, []string{"a"}, "c")
+		if !r.Unconfirmed[0].SafeAfter.IsZero() {
+			t.Errorf("with a lease of %v it is safe after %v", long, r.Unconfirmed[0].SafeAfter)
+		}
+		if live := f.nodes["a"].Compared()[0].Why; strings.Contains(live, "lease is over") {
+			t.Errorf("with a lease of %v: %s", long, live)
+		}
+	}
+}
+
+// A repeating registry is a server that took over and lost a beat: the next one has the same number.
+type repeating struct{ *follow.Local }
+
+func (r repeating) Nodes(ctx context.Context, knows ostiary.Head) ([]ostiary.Node, error) {
+	all, err := r.Local.Nodes(ctx, knows)
+	for i := range all {
+		all[i].Beat = 7
+	}
+	return all, err
+}
+
+func TestABeatThatRepeatsANumberIsOne(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	dir := directory.New()
+	fl := follow.NewSharedByClock(nil, dir, time.Minute, slog.New(slog.DiscardHandler), f.clock.now)
+	n := follow.NewNodes(repeating{f.reg}, ostiary.Node{ID: "a", Name: "a", Lease: time.Minute}, fl, dir, within,
+		slog.New(slog.DiscardHandler))
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { n.Run(ctx) })
+	defer running.Wait()
+	defer stop()
+	c := ostiary.Node{ID: "c", Name: "c", Lease: time.Minute}
+	f.reg.PutNodes(t.Context(), c)
+	n.Confirm(t.Context(), 1) // sees it
+	f.clock.forward(62 * time.Second)
+	f.reg.PutNodes(t.Context(), c)
+	begun := time.Now()
+	r := n.Confirm(t.Context(), 1)
+	if took := time.Since(begun); took < within || r.Unconfirmed[0].SafeAfter.Before(begun) {
+		t.Errorf("one that has just said that it is there was waited for %v, and is safe after %v", took,
+			r.Unconfirmed[0].SafeAfter)
+	}
 }
