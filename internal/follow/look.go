@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"ostiary"
 )
@@ -55,19 +56,22 @@ func (f *Follower) reach(ctx context.Context, at, head ostiary.Head) error {
 	return nil
 }
 
-// settle takes where the log ends on a server that can say so for all: what was written there lasts. It gives nil
-// once memory decides by all of that. Memory held at, or more, when the server was asked.
-func (f *Follower) settle(ctx context.Context, at, head ostiary.Head) error {
+// settle takes where the log ends on a server that can say so for all: what was written there lasts. Memory held at, or
+// more, at asOf, before the server was asked. It gives nil once memory decides by all of that, and renews the lease.
+func (f *Follower) settle(ctx context.Context, asOf time.Duration, at, head ostiary.Head) error {
 	err := f.reach(ctx, at, head)
 	switch {
 	case errors.Is(err, ErrBack):
-		if err = f.back(ctx, head); f.hasMet(head) {
-			return nil
+		if err = f.back(ctx, head); !f.hasMet(head) {
+			return err
 		}
-	case err == nil:
+	case err != nil:
+		return err
+	default:
 		f.met.Store(nil)
 	}
-	return err
+	f.lease.renew(asOf)
+	return nil
 }
 
 func (f *Follower) head(ctx context.Context) (head ostiary.Head, err error) {

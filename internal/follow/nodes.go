@@ -45,7 +45,7 @@ type Nodes struct {
 	log      *slog.Logger
 	clock    func() time.Duration
 	spoken   func(at time.Duration) (counts bool)
-	settle   func(ctx context.Context, at, head ostiary.Head) error
+	settle   func(ctx context.Context, asOf time.Duration, at, head ostiary.Head) error
 	narrowed <-chan struct{} // memory decides by another revision of the log, though it holds the same
 	applied  func() ostiary.Head
 	within   time.Duration // how long a receipt is waited for
@@ -194,7 +194,7 @@ func (n *Nodes) speak(ctx context.Context, stopped bool) error {
 		return err
 	}
 	if log.Revision > 0 {
-		err = n.settle(ctx, at, log)
+		err = n.settle(ctx, before, at, log)
 	}
 	if err != nil {
 		n.reg.Gather()
