@@ -54,6 +54,9 @@ func (l *lease) spoke(at time.Duration) (counts bool) {
 	return true
 }
 
+// joined says that the others can now know that this node was there at a moment. Memory was still to be loaded.
+func (l *lease) joined(at time.Duration) { l.known.Store(int64(at)) }
+
 // renew says that memory holds all of the log as it was at a moment. It never goes back.
 func (l *lease) renew(asOf time.Duration) {
 	for {

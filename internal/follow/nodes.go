@@ -45,6 +45,7 @@ type Nodes struct {
 	log      *slog.Logger
 	clock    func() time.Duration
 	spoken   func(at time.Duration) (counts bool)
+	joined   func(at time.Duration)
 	settle   func(ctx context.Context, asOf time.Duration, at, head ostiary.Head) error
 	narrowed <-chan struct{} // memory decides by another revision of the log, though it holds the same
 	applied  func() ostiary.Head
@@ -92,7 +93,7 @@ func NewNodes(reg Registry, me ostiary.Node, f *Follower, memory Memory, within 
 ) *Nodes {
 	f.lease.mustSpeak()
 	n := &Nodes{
-		reg: reg, me: me, memory: memory, log: l, clock: f.lease.clock, spoken: f.lease.spoke, settle: f.settle,
+		reg: reg, me: me, memory: memory, log: l, clock: f.lease.clock, spoken: f.lease.spoke, joined: f.lease.joined, settle: f.settle,
 		narrowed: f.narrowed, applied: f.Applied, within: within,
 		seen: map[string]sighting{}, woken: make(chan struct{}, 1), told: make(chan struct{}),
 		vouched: map[string]vouched{}, unsaid: map[string]bool{}, vouchable: make(chan struct{}, 1),
@@ -190,10 +191,13 @@ func (n *Nodes) speak(ctx context.Context, stopped bool) error {
 	within, stop := context.WithTimeout(ctx, patience)
 	defer stop()
 	log, err := n.reg.KeepNodes(within, append(nodes, me)...)
-	if err != nil || stopped || at.Revision == 0 && log.Revision > 0 { // memory is still to be loaded
+	switch {
+	case err != nil || stopped:
 		return err
-	}
-	if log.Revision > 0 {
+	case at.Revision == 0 && log.Revision > 0: // memory is still to be loaded
+		n.joined(before)
+		return nil
+	case log.Revision > 0:
 		err = n.settle(ctx, before, at, log)
 	}
 	if err != nil {

@@ -349,3 +349,31 @@ func TestABeatThatRepeatsANumberIsOne(t *testing.T) {
 			r.Unconfirmed[0].SafeAfter)
 	}
 }
+
+// A node that joins decides as soon as memory is loaded and it has said so once.
+func TestJoiningIsTheFirstWord(t *testing.T) {
+	t.Parallel()
+	w, clock := shared(t, time.Minute)
+	w.token(ostiary.Token{Privilege: ostiary.Admin}, ostiary.Admin)
+	dir := directory.New()
+	w.follow = follow.NewSharedByClock(w.log, dir, time.Minute, slog.New(slog.DiscardHandler), clock.now)
+	reg := &taken{Local: follow.NewLocal(), log: w.records}
+	n := follow.NewNodes(reg, ostiary.Node{ID: "b", Name: "b"}, w.follow, dir, within, slog.New(slog.DiscardHandler))
+	for _, step := range []func() error{
+		func() error { return n.Join(t.Context()) },
+		func() error { return n.Join(t.Context()) },
+		func() error { return dir.Load(t.Context(), w.records) },
+		func() error { return w.follow.Look(t.Context()) },
+	} {
+		clock.forward(time.Second)
+		if err := step(); err != nil {
+			t.Fatal(err)
+		}
+		w.wantDecides(false)
+	}
+	clock.forward(time.Second)
+	if err := n.Speak(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.wantDecides(true)
+}
