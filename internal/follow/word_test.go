@@ -47,6 +47,7 @@ func (r *taken) KeepNodes(ctx context.Context, nodes ...ostiary.Node) (head osti
 type stuck struct {
 	follow.Log
 	head ostiary.Head
+	left atomic.Bool // nobody asks it any more, but the one that took over
 }
 
 type stuckReader struct {
@@ -56,13 +57,16 @@ type stuckReader struct {
 
 func (r stuckReader) Head() (ostiary.Head, error) { return r.head, nil }
 
-func (s stuck) View(ctx context.Context, fn func(ostiary.Reader) error) error {
+func (s *stuck) View(ctx context.Context, fn func(ostiary.Reader) error) error {
+	if s.left.Load() {
+		return s.Log.View(ctx, fn)
+	}
 	return s.Log.View(ctx, func(r ostiary.Reader) error { return fn(stuckReader{r, s.head}) })
 }
 
-func (s stuck) Changes(ctx context.Context, after uint64, fn func(ostiary.Change) error) error {
+func (s *stuck) Changes(ctx context.Context, after uint64, fn func(ostiary.Change) error) error {
 	return s.Log.Changes(ctx, after, func(c ostiary.Change) error {
-		if c.Revision > s.head.Revision {
+		if c.Revision > s.head.Revision && !s.left.Load() {
 			return nil
 		}
 		return fn(c)
@@ -100,7 +104,8 @@ func TestALookAtAServerThatWasLeftAloneKeepsNoLease(t *testing.T) {
 	w.token(ostiary.Token{Privilege: ostiary.Admin}, ostiary.Admin)
 	reg := &taken{Local: follow.NewLocal(), log: w.records}
 	n := w.spoken(reg, clock)
-	w.log.Log = stuck{w.records, w.dir.Head()}
+	alone := &stuck{Log: w.records, head: w.dir.Head()}
+	w.log.Log = alone
 	last := w.token(ostiary.Token{Privilege: ostiary.Admin, RetiredOn: time.Now()}, ostiary.Admin)
 	for range 61 {
 		clock.forward(time.Second)
@@ -113,7 +118,7 @@ func TestALookAtAServerThatWasLeftAloneKeepsNoLease(t *testing.T) {
 	if reg.gathered.Load() == 0 {
 		t.Error("nothing has all asked of one server")
 	}
-	reg.then = func() { w.log.Log = w.records }
+	reg.then = func() { alone.left.Store(true) }
 	for range 3 {
 		n.Speak(t.Context())
 		clock.forward(time.Second)
@@ -136,8 +141,9 @@ func TestALookAtAServerThatWasLeftAloneIsNoLostChange(t *testing.T) {
 	old := w.dir.Head()
 	w.token(ostiary.Token{Privilege: ostiary.Normal}, ostiary.Admin)
 	w.look()
-	w.log.Log = stuck{w.records, old}
-	reg.then = func() { w.log.Log = w.records }
+	alone := &stuck{Log: w.records, head: old}
+	w.log.Log = alone
+	reg.then = func() { alone.left.Store(true) }
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { n.Run(ctx) })

@@ -90,6 +90,9 @@ func (db *DB) wentBack(r *reader, seen ostiary.Head) error {
 	if epoch, err := readEpoch(r.conn); err == nil && epoch > db.Epoch() {
 		behind = fmt.Errorf("%w: a backup was restored while this server ran; restart it", ErrBehind)
 	}
+	if why, _ := db.health.get(); why == forGood { // it was asked again
+		return behind
+	}
 	db.lost.Add(1)
 	return &olderError{behind, seen}
 }
