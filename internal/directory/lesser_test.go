@@ -42,8 +42,10 @@ func TestMemoryBecomesTheLesserOfBoth(t *testing.T) {
 		{"without the member", but(func(f ostiary.Fact) bool { return f.Member != nil }), ostiary.BadToken, true},
 		{"without the user", but(func(f ostiary.Fact) bool { return f.User != nil }), ostiary.BadToken, true},
 		{"without the edge", with(), ostiary.OK, false},
-		{"the edge's number is another one's",
-			with(ostiary.Fact{Edge: &ostiary.EdgeFact{ID: 9, Name: "far", Hash: another}}), ostiary.OK, false},
+		{
+			"the edge's number is another one's",
+			with(ostiary.Fact{Edge: &ostiary.EdgeFact{ID: 9, Name: "far", Hash: another}}), ostiary.OK, false,
+		},
 		{"nothing", nil, ostiary.BadToken, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
