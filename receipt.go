@@ -14,6 +14,7 @@ type Node struct {
 	Via     string // the node that an edge follows; empty for a node that follows the log itself
 
 	Applied uint64        // the last revision that its memory holds
+	Chain   Hash          `json:",omitzero"` // of its log there; what is read of a registry does not say
 	Beat    uint64        // grows each time that the node says so
 	Lease   time.Duration // how long it decides without hearing from the log
 	Stale   bool          // it goes on after that
@@ -89,11 +90,18 @@ func (u Unconfirmed) Words(layout string, zone *time.Location) string {
 }
 
 // SafeAfter is when a node that has not confirmed a change is past deciding without it, where its lease
-// cannot have begun later than a moment; zero: never. What it let through while it still could lasts
+// cannot have begun later than a moment; zero: never, or in more than a hundred years. What it let through while it still could lasts
 // for its tail.
 func (n Node) SafeAfter(since time.Time) time.Time {
 	if n.Stale {
 		return time.Time{}
 	}
-	return since.Add(n.Lease + n.Tail)
+	lasts := n.Lease + n.Tail
+	if n.Lease < 0 || n.Tail < 0 || lasts < 0 || lasts > longest {
+		return time.Time{} // no date says it
+	}
+	return since.Add(lasts)
 }
+
+// longest is as long as a lease and a tail are counted.
+const longest = 100 * 365 * 24 * time.Hour

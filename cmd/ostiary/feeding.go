@@ -34,7 +34,7 @@ func (f fed) Apply(c ostiary.Change, emails map[ostiary.ID]string) error {
 // newFeed serves programs that follow this node.
 func (n *node) newFeed() *feed.Server {
 	return feed.NewServer(n.directory, n.ring, feed.Options{
-		Name: n.me.Name, Lease: n.follower.Lease, Vouch: n.nodes.Vouch, Said: n.nodes.Said, Differs: n.nodes.Differs,
+		Name: n.me.Name, Lease: n.follower.HandOn, Vouch: n.nodes.Vouch, Said: n.nodes.Said, Differs: n.nodes.Differs,
 		Log: n.log,
 		Meet: func(ctx context.Context, c feed.Contact) (uint64, error) {
 			return n.Authority.Meet(ctx, authority.Contact{

@@ -138,12 +138,18 @@ func (l *later) Hints(ctx context.Context) <-chan uint64 {
 	return out
 }
 
-// KeepNodes, PutNodes, Nodes and DropNode are those of the database's registry.
-func (l *later) KeepNodes(ctx context.Context, nodes ...ostiary.Node) error {
+// Gather, KeepNodes, PutNodes, Nodes and DropNode are those of the database's registry.
+func (l *later) Gather() {
+	if db := l.db.Load(); db != nil {
+		db.Registry().Gather()
+	}
+}
+
+func (l *later) KeepNodes(ctx context.Context, nodes ...ostiary.Node) (ostiary.Head, error) {
 	if db := l.db.Load(); db != nil {
 		return db.Registry().KeepNodes(ctx, nodes...)
 	}
-	return l.away()
+	return ostiary.Head{}, l.away()
 }
 
 func (l *later) PutNodes(ctx context.Context, nodes ...ostiary.Node) error {
@@ -153,9 +159,9 @@ func (l *later) PutNodes(ctx context.Context, nodes ...ostiary.Node) error {
 	return l.away()
 }
 
-func (l *later) Nodes(ctx context.Context) ([]ostiary.Node, error) {
+func (l *later) Nodes(ctx context.Context, knows ostiary.Head) ([]ostiary.Node, error) {
 	if db := l.db.Load(); db != nil {
-		return db.Registry().Nodes(ctx)
+		return db.Registry().Nodes(ctx, knows)
 	}
 	return nil, l.away()
 }

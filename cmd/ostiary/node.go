@@ -105,6 +105,9 @@ func (n *node) open(ctx context.Context) (err error) {
 	if err := n.loadMemory(ctx, counted, followed); err != nil {
 		return err
 	}
+	if err := n.nodes.Speak(ctx); err != nil { // it is said again every two seconds
+		n.log.Debug("this node could not say that it is there", "error", err)
+	}
 	n.usage, err = openUsage(ctx, cfg.Data, cfg.Database.Reveal(), usage.Options{Every: cfg.UseFlush, Now: n.now, Log: n.log})
 	if err != nil {
 		return err

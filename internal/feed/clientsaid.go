@@ -35,7 +35,8 @@ func (c *Client) speak(ctx context.Context, up *upward, end context.CancelCauseF
 	defer tick.Stop()
 	var said time.Time
 	for {
-		p := ping{Stamp: int64(c.lease.Now()), Applied: c.sink.Head().Revision, Stopped: c.stopping.Load()}
+		at := c.sink.Head()
+		p := ping{Stamp: int64(c.lease.Now()), Applied: at.Revision, Chain: at.Chain, Stopped: c.stopping.Load()}
 		if time.Since(said) >= time.Second {
 			holds := c.sink.Holds()
 			p.Holds, said = &holds, time.Now()

@@ -83,9 +83,10 @@ type differs struct {
 
 // A ping says what a follower has applied. Its stamp is the follower's clock, and means nothing to others.
 type ping struct {
-	Stamp   int64  `json:"stamp"`
-	Applied uint64 `json:"applied"`
-	Stopped bool   `json:"stopped,omitempty"`
+	Stamp   int64        `json:"stamp"`
+	Applied uint64       `json:"applied"`
+	Chain   ostiary.Hash `json:"chain"` // of the log there
+	Stopped bool         `json:"stopped,omitempty"`
 
 	Holds *ostiary.Digests `json:"holds,omitempty"` // what it held at one moment; nil: it is not said this time
 }

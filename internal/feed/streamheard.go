@@ -79,7 +79,7 @@ func (s *stream) heard(kind byte, payload []byte) error {
 
 func (s *stream) heardPing(p ping) error {
 	n := s.node
-	n.Applied, n.Stopped = p.Applied, p.Stopped
+	n.Applied, n.Chain, n.Stopped = p.Applied, p.Chain, p.Stopped
 	if p.Holds != nil {
 		n.Holds = *p.Holds
 	}

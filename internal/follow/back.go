@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"ostiary"
 )
@@ -16,13 +17,11 @@ var ErrBack = errors.New("the log ends before the directory's revision")
 // keptChanges is how many changes are remembered, to say which of them are lost.
 const keptChanges = 1000
 
-// back goes on from a log that lacks what memory holds. Memory keeps all that it knows: what was retired,
-// denied or lowered stays so. Whatever the records take away besides is taken away too, so that nobody
-// is let in whom somebody has refused since. Nothing is given. The store makes no changes upon such records.
+// back goes on from a log that lacks what memory holds. Memory becomes the lesser of both: what was retired, denied or
+// lowered stays so, and what the records say less of, or do not have, gives no more than they do. So nobody is let in
+// whom somebody has refused since. Nothing is given. The store makes no changes upon such records.
 func (f *Follower) back(ctx context.Context, head ostiary.Head) error {
-	err := fmt.Errorf("%w, or went another way: it ends at %d, and memory holds %d; what was retired, denied or lowered stays so; "+
-		"restore the newer records, or restart with --accept-rollback to go on from these", ErrBack, head.Revision,
-		f.dir.Revision())
+	err := f.errBack(head)
 	if f.hasMet(head) {
 		return err
 	}
@@ -36,12 +35,7 @@ func (f *Follower) back(ctx context.Context, head ostiary.Head) error {
 		if at != head {
 			return fmt.Errorf("the log moved from %d to %d", head.Revision, at.Revision)
 		}
-		one := make([]ostiary.Fact, 1)
-		return r.Snapshot(func(fact ostiary.Fact) error {
-			one[0] = fact
-			f.dir.Restrict(one)
-			return nil
-		})
+		return f.dir.RestrictTo(r.Snapshot)
 	})
 	if narrowed != nil {
 		return errors.Join(err, narrowed)
@@ -54,19 +48,34 @@ func (f *Follower) back(ctx context.Context, head ostiary.Head) error {
 	return err
 }
 
+func (f *Follower) errBack(head ostiary.Head) error {
+	return fmt.Errorf("%w, or went another way: it ends at %d, and memory holds %d; what was retired, denied or lowered stays so; "+
+		"restore the newer records, or restart with --accept-rollback to go on from these", ErrBack, head.Revision,
+		f.dir.Revision())
+}
+
 func (f *Follower) hasMet(head ostiary.Head) bool {
 	met := f.met.Load()
 	return met != nil && *met == head
 }
 
-// Applied is the revision of the log that memory decides by. Where memory was narrowed by a log that lacks
-// what it holds, that is the end of the log: a change that comes there is not in memory because memory holds
-// another one under its number.
-func (f *Follower) Applied() uint64 {
+// Applied is where the log ends that memory decides by. Where memory was narrowed by a log that lacks what it holds,
+// that is the end of that log: a change that comes there is not in memory because memory holds another one under its
+// number.
+func (f *Follower) Applied() ostiary.Head {
 	if met := f.met.Load(); met != nil {
-		return min(met.Revision, f.dir.Revision())
+		return *met
 	}
-	return f.dir.Revision()
+	return f.dir.Head()
+}
+
+// HandOn is Lease for those that follow this node. While memory is narrowed by a log that lacks what it holds, it is
+// as old as can be: they hold the same and are not told of the narrowing, so their leases must run out.
+func (f *Follower) HandOn() (age, limit time.Duration) {
+	if f.met.Load() != nil {
+		return f.lease.clock() - never, f.lease.limit
+	}
+	return f.lease.left()
 }
 
 // remember keeps what a change was about.

@@ -83,7 +83,7 @@ func away(node ostiary.Node, silent time.Duration) string {
 	switch {
 	case node.Stopped:
 		return "it has stopped"
-	case silent > node.Lease+unsure || node.Quiet > node.Lease+unsure:
+	case silent-unsure > node.Lease || node.Quiet-unsure > node.Lease:
 		return "it is away, and its lease is over"
 	}
 	return ""

@@ -36,8 +36,9 @@ type Directory interface {
 	// Load replaces everything by the records as they are now; it refuses older ones.
 	Load(ctx context.Context, log ostiary.Viewer) error
 	Apply(c ostiary.Change, emails map[ostiary.ID]string) error
-	// Restrict takes away what facts take away, and gives nothing.
-	Restrict(facts []ostiary.Fact)
+	HeldAt(revision uint64) (ostiary.Digests, bool) // one of the last; not found where that is not known
+	// RestrictTo takes away whatever all these records do not give, and gives nothing.
+	RestrictTo(records func(fn func(ostiary.Fact) error) error) error
 }
 
 // A Follower applies the log to a directory.
@@ -53,6 +54,7 @@ type Follower struct {
 	met atomic.Pointer[ostiary.Head] // the end of a log that lacks what memory holds, once memory was narrowed by it
 
 	narrowed chan struct{} // holds one element after memory was narrowed
+	doubt    func()        // has settle called soon; nil: whatever is read of the log is believed
 
 	keeping sync.Mutex
 	kept    []kept // guarded by keeping: the last changes
@@ -112,6 +114,7 @@ func (f *Follower) Run(ctx context.Context) {
 	hints := f.hints
 	for {
 		var err error
+		looked := false
 		select {
 		case <-ctx.Done():
 			return
@@ -121,47 +124,14 @@ func (f *Follower) Run(ctx context.Context) {
 			}
 			err = f.CatchUp(ctx, revision)
 		case <-tick.C:
+			looked = true
 			err = f.Look(ctx)
 		}
-		if ctx.Err() == nil {
+		// A hint of what memory holds already says nothing about the log.
+		if ctx.Err() == nil && (looked || err != nil) {
 			f.note(err)
 		}
 	}
-}
-
-// Look compares the directory with the end of the log, catches up, and so renews the lease.
-func (f *Follower) Look(ctx context.Context) error {
-	at := f.dir.Revision()
-	asOf := f.lease.clock() // from before the query: whatever it does not show came later
-	head, err := f.head(ctx)
-	if err != nil {
-		return err
-	}
-	if head.Revision >= at {
-		err = f.CatchUp(ctx, head.Revision)
-	}
-	if head.Revision < at || errors.Is(err, ErrBack) || head.Revision == at && head != f.dir.Head() {
-		if err = f.back(ctx, head); f.hasMet(head) {
-			f.lease.renew(asOf)
-		}
-		return err
-	}
-	if err != nil {
-		return err
-	}
-	f.met.Store(nil)
-	f.lease.renew(asOf)
-	return nil
-}
-
-func (f *Follower) head(ctx context.Context) (head ostiary.Head, err error) {
-	ctx, stop := context.WithTimeout(ctx, patience)
-	defer stop()
-	err = f.log.View(ctx, func(r ostiary.Reader) (err error) {
-		head, err = r.Head()
-		return err
-	})
-	return head, err
 }
 
 // Behind is how long ago the directory was last known to hold all of the log.

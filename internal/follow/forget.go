@@ -39,7 +39,7 @@ func (n *Nodes) lookFor(ctx context.Context, id string) (s sighting, silent time
 	n.reads++
 	this := n.reads
 	n.mu.Unlock()
-	nodes, err := n.reg.Nodes(ctx)
+	nodes, err := n.reg.Nodes(ctx, n.applied())
 	if err != nil {
 		return s, 0, &ostiary.Refusal{
 			Reason: ostiary.Unavailable, Say: "The list of nodes cannot be read, so that nobody knows what the node does.",

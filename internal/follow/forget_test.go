@@ -56,7 +56,7 @@ func TestANodeThatMayStillDecideIsNotForgotten(t *testing.T) {
 			t.Errorf("%s, by force: %v", id, err)
 		}
 	}
-	if all, err := f.reg.Nodes(t.Context()); err != nil || len(all) != 0 {
+	if all, err := f.reg.Nodes(t.Context(), ostiary.Head{}); err != nil || len(all) != 0 {
 		t.Errorf("on record are %v, %v", all, err)
 	}
 }

@@ -159,7 +159,7 @@ func (f *Follower) Resume(path string, memory Opened, boot string, asOf time.Dur
 	}
 	f.lease.renew(asOf)
 	if f.lease.word.Load() != always {
-		f.lease.spoke(spoke)
+		f.lease.word.Store(int64(spoke)) // the next word is a first one: this node may be taken for one that has stopped
 	}
 	if age, limit := f.lease.left(); age > limit {
 		return fmt.Errorf("the local copy is %v old, and the lease is %v", age.Round(time.Second), limit)

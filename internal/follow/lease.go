@@ -17,6 +17,7 @@ type lease struct {
 	clock func() time.Duration
 	since atomic.Int64 // on the clock
 	word  atomic.Int64 // the last time that this node told the others that it is there; always: it need not
+	known atomic.Int64 // the same, though it may not count yet
 }
 
 // never is a moment so long ago that every lease has run out since, except one that lasts for ever.
@@ -29,13 +30,32 @@ func newLease(limit time.Duration, clock func() time.Duration) *lease {
 	l := &lease{limit: limit, clock: clock}
 	l.since.Store(never)
 	l.word.Store(always)
+	l.known.Store(never)
 	return l
 }
 
 // mustSpeak makes the lease run out also for want of a word to the others.
 func (l *lease) mustSpeak() { l.word.Store(never) }
 
-func (l *lease) spoke(at time.Duration) { l.word.Store(int64(at)) }
+// spoke says that the others can now know that this node was there at a moment, and that memory holds all that was
+// in the log then. It gives whether that counts. The first word, and one after a silence of a whole lease, does not:
+// while it was on its way they still took this node for one that does not decide, and made changes without it. The
+// next word is begun when they can know, so memory has those changes.
+func (l *lease) spoke(at time.Duration) (counts bool) {
+	before := l.known.Load()
+	if l.limit == 0 || int64(at) <= before { // it was said already
+		return true
+	}
+	l.known.Store(int64(at))
+	if l.clock()-time.Duration(before) > l.limit {
+		return false
+	}
+	l.word.Store(int64(at))
+	return true
+}
+
+// joined says that the others can now know that this node was there at a moment. Memory was still to be loaded.
+func (l *lease) joined(at time.Duration) { l.known.Store(int64(at)) }
 
 // renew says that memory holds all of the log as it was at a moment. It never goes back.
 func (l *lease) renew(asOf time.Duration) {

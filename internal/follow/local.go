@@ -45,11 +45,14 @@ func (l *Local) PutNodes(_ context.Context, nodes ...ostiary.Node) error {
 	return nil
 }
 
+// Gather does nothing: there is one place.
+func (l *Local) Gather() {}
+
 // KeepNodes notes that nodes are there. Who follows is in the file before it returns. What they have applied, and
 // this node itself, goes with the only node that needs it.
-func (l *Local) KeepNodes(ctx context.Context, nodes ...ostiary.Node) error {
+func (l *Local) KeepNodes(ctx context.Context, nodes ...ostiary.Node) (ostiary.Head, error) {
 	if err := l.file.keep(nodes, l.gone()); err != nil {
-		return err
+		return ostiary.Head{}, err
 	}
 	l.mu.Lock()
 	for i, n := range nodes {
@@ -58,11 +61,11 @@ func (l *Local) KeepNodes(ctx context.Context, nodes ...ostiary.Node) error {
 		}
 	}
 	l.mu.Unlock()
-	return l.PutNodes(ctx, nodes...)
+	return ostiary.Head{}, l.PutNodes(ctx, nodes...)
 }
 
 // Nodes gives every node.
-func (l *Local) Nodes(context.Context) ([]ostiary.Node, error) {
+func (l *Local) Nodes(context.Context, ostiary.Head) ([]ostiary.Node, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	all := make([]ostiary.Node, 0, len(l.nodes))

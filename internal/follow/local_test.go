@@ -83,7 +83,7 @@ func TestTheListOfFollowersIsWrittenWhenItChanges(t *testing.T) {
 	}
 	keep := func(nodes ...ostiary.Node) {
 		t.Helper()
-		if err := reg.KeepNodes(t.Context(), nodes...); err != nil {
+		if _, err := reg.KeepNodes(t.Context(), nodes...); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -130,23 +130,23 @@ func TestAFollowerThatCannotBeWrittenDownIsNotOnRecord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := reg.KeepNodes(t.Context(), ostiary.Node{ID: "e", Name: "edge", Via: "me", Lease: time.Hour}); err == nil {
+	if _, err := reg.KeepNodes(t.Context(), ostiary.Node{ID: "e", Name: "edge", Via: "me", Lease: time.Hour}); err == nil {
 		t.Error("it is kept, in a folder that is not there")
 	}
-	if err := reg.KeepNodes(t.Context(), ostiary.Node{ID: "me", Name: "me"}); err != nil {
+	if _, err := reg.KeepNodes(t.Context(), ostiary.Node{ID: "me", Name: "me"}); err != nil {
 		t.Error("the node itself need not be written down:", err)
 	}
 	if err := os.Mkdir(folder, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	short := ostiary.Node{ID: "e", Name: "edge", Via: "me", Lease: time.Nanosecond, Tail: -time.Second}
-	if err := reg.KeepNodes(t.Context(), short); err != nil {
+	if _, err := reg.KeepNodes(t.Context(), short); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.RemoveAll(folder); err != nil {
 		t.Fatal(err)
 	}
-	if err := reg.KeepNodes(t.Context(), ostiary.Node{ID: "me", Name: "me"}); err != nil {
+	if _, err := reg.KeepNodes(t.Context(), ostiary.Node{ID: "me", Name: "me"}); err != nil {
 		t.Error("one that is gone stands there for longer, which harms nobody:", err)
 	}
 }

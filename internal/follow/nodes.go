@@ -15,18 +15,23 @@ const Beat = 2 * time.Second
 // A Registry is where nodes say what they have applied.
 type Registry interface {
 	// KeepNodes notes that nodes are there, and returns once that lasts: also where another server takes over
-	// from the one that was told. Of nodes on record it leaves what they have applied.
-	KeepNodes(ctx context.Context, nodes ...ostiary.Node) error
+	// from the one that was told. Of nodes on record it leaves what they have applied. It gives where the log ends
+	// on that server; revision zero: nobody but this process writes the log.
+	KeepNodes(ctx context.Context, nodes ...ostiary.Node) (ostiary.Head, error)
+	// Gather has everything else asked where KeepNodes lasts: a server that was left alone goes on answering.
+	Gather()
 	// PutNodes notes what nodes have applied, and is quick: that may be known to one server alone, and be lost
-	// with it.
+	// with it. Where the log there has another chain at that revision, they have applied nothing of it.
 	PutNodes(ctx context.Context, nodes ...ostiary.Node) error
-	Nodes(ctx context.Context) ([]ostiary.Node, error)
+	// Nodes gives every node on a server whose log has a revision that this node knows; elsewhere, an error.
+	Nodes(ctx context.Context, knows ostiary.Head) ([]ostiary.Node, error)
 	DropNode(ctx context.Context, id string) error
 }
 
 // A Memory is what a node says the revision of.
 type Memory interface {
 	Revision() uint64
+	Head() ostiary.Head
 	Changed() <-chan struct{} // closed when the revision is another
 	Holds() ostiary.Digests
 	HeldAt(revision uint64) (ostiary.Digests, bool) // one of the last; not found where that is not known
@@ -39,9 +44,11 @@ type Nodes struct {
 	memory   Memory
 	log      *slog.Logger
 	clock    func() time.Duration
-	spoken   func(at time.Duration)
+	spoken   func(at time.Duration) (counts bool)
+	joined   func(at time.Duration)
+	settle   func(ctx context.Context, asOf time.Duration, at, head ostiary.Head) error
 	narrowed <-chan struct{} // memory decides by another revision of the log, though it holds the same
-	applied  func() uint64
+	applied  func() ostiary.Head
 	within   time.Duration // how long a receipt is waited for
 
 	mu      sync.Mutex
@@ -57,6 +64,7 @@ type Nodes struct {
 	unsaid    map[string]bool    // those of them that have said something since it was passed on
 	vouchable chan struct{}
 	newcomer  chan struct{} // holds one element after a node began to follow this one
+	doubtful  chan struct{} // holds one element after the log was read as if it had gone back
 
 	comparer comparer
 }
@@ -65,6 +73,7 @@ type Nodes struct {
 type vouched struct {
 	node        ostiary.Node
 	stamp, said int64
+	words       int  // of it that the others can know of
 	heard       bool // since the registry was last told of all that were
 }
 
@@ -83,12 +92,17 @@ const look = 2 * time.Millisecond
 func NewNodes(reg Registry, me ostiary.Node, f *Follower, memory Memory, within time.Duration, l *slog.Logger,
 ) *Nodes {
 	f.lease.mustSpeak()
-	return &Nodes{
-		reg: reg, me: me, memory: memory, log: l, clock: f.lease.clock, spoken: f.lease.spoke, narrowed: f.narrowed, applied: f.Applied, within: within,
+	n := &Nodes{
+		reg: reg, me: me, memory: memory, log: l, clock: f.lease.clock, spoken: f.lease.spoke, joined: f.lease.joined, settle: f.settle,
+		narrowed: f.narrowed, applied: f.Applied, within: within,
 		seen: map[string]sighting{}, woken: make(chan struct{}, 1), told: make(chan struct{}),
 		vouched: map[string]vouched{}, unsaid: map[string]bool{}, vouchable: make(chan struct{}, 1),
-		newcomer: make(chan struct{}, 1),
+		newcomer: make(chan struct{}, 1), doubtful: make(chan struct{}, 1),
 	}
+	if f.lease.limit != 0 {
+		f.doubt = func() { wake(n.doubtful) }
+	}
+	return n
 }
 
 // Join puts this node on record. It must come before memory is loaded: a change whose receipt does
@@ -149,34 +163,56 @@ func (n *Nodes) beat(ctx context.Context) {
 			return
 		case <-tick.C:
 		case <-n.newcomer:
+		case <-n.doubtful:
+			n.reg.Gather()
 		}
 	}
 }
 
 func (n *Nodes) now(stopped bool) ostiary.Node {
 	me := n.me
-	me.Applied, me.Stopped = n.applied(), stopped
+	at := n.applied()
+	me.Applied, me.Chain, me.Stopped = at.Revision, at.Chain, stopped
 	return me
 }
 
-// speak tells the registry of this node and of those that follow it, so that it lasts. Only that counts as
-// having spoken: a server that was left alone, while another one took over, may still take what is put.
+// Speak says that this node is there, once memory is loaded. What Join said keeps no lease.
+func (n *Nodes) Speak(ctx context.Context) error { return n.speak(ctx, false) }
+
+// speak tells the registry of this node and of those that follow it, so that it lasts. It counts as having spoken
+// once memory decides by all of the log that there was then. So whoever takes this node for one that is silent, and
+// does not count on it, has made its change before that; and a server that was left alone keeps no lease, whether
+// it is told something or asked.
 func (n *Nodes) speak(ctx context.Context, stopped bool) error {
-	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), patience)
-	defer stop()
-	before := n.clock()
+	before, at := n.clock(), n.memory.Head()
 	nodes, stamps := n.speakers()
 	me := n.now(stopped)
 	me.Holds = n.memory.Holds()
-	if err := n.reg.KeepNodes(ctx, append(nodes, me)...); err != nil {
+	within, stop := context.WithTimeout(context.WithoutCancel(ctx), patience) // as in confirm
+	defer stop()
+	log, err := n.reg.KeepNodes(within, append(nodes, me)...)
+	switch {
+	case err != nil || stopped:
+		return err
+	case at.Revision == 0 && log.Revision > 0: // memory is still to be loaded
+		n.joined(before)
+		return nil
+	case log.Revision > 0:
+		err = n.settle(ctx, before, at, log)
+	}
+	if err != nil {
+		n.reg.Gather()
 		return err
 	}
-	n.spoken(before)
+	if !n.spoken(before) {
+		wake(n.newcomer) // the next word does
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for id, stamp := range stamps {
 		v := n.vouched[id]
 		v.said = stamp
+		v.words++
 		n.vouched[id] = v
 	}
 	return nil
@@ -217,7 +253,8 @@ func (n *Nodes) idle() bool {
 	return n.waiting == 0
 }
 
-// sight reads the registry once. After an error, what was seen before stands.
+// sight reads the registry once. After an error, what was seen before stands. A server that was left alone does not
+// know which nodes there are: it must have what memory decides by, and so the change whose receipt is waited for.
 func (n *Nodes) sight(ctx context.Context) {
 	n.mu.Lock()
 	n.reads++
@@ -225,7 +262,7 @@ func (n *Nodes) sight(ctx context.Context) {
 	n.mu.Unlock()
 	ctx, stop := context.WithTimeout(ctx, patience)
 	defer stop()
-	nodes, err := n.reg.Nodes(ctx)
+	nodes, err := n.reg.Nodes(ctx, n.applied())
 	if err != nil {
 		return
 	}
@@ -233,14 +270,15 @@ func (n *Nodes) sight(ctx context.Context) {
 	n.compare(this, nodes, n.sighted(nodes, at, this), at)
 }
 
-// sighted keeps when each node was first known to have its beat, and tells those that wait for that.
+// sighted keeps when each node was first known to have its beat, and tells those that wait for that. A server that took
+// over may have lost some beats, and count to the same again at another time.
 func (n *Nodes) sighted(nodes []ostiary.Node, at time.Duration, read int) map[string]sighting {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	still := make(map[string]sighting, len(nodes))
 	for _, node := range nodes {
 		s := sighting{node, at}
-		if was, ok := n.seen[node.ID]; ok && was.node.Beat == node.Beat {
+		if was, ok := n.seen[node.ID]; ok && was.node.Beat == node.Beat && was.node.SeenOn.Equal(node.SeenOn) {
 			s.at = was.at
 		}
 		still[node.ID] = s
@@ -252,16 +290,19 @@ func (n *Nodes) sighted(nodes []ostiary.Node, at time.Duration, read int) map[st
 }
 
 // Vouch puts a node on record that follows this one. The stamp is its own, and comes back from Said. What the
-// node says again it says at the next beat; one that is new has no lease before the first.
+// node says again it says at the next beat; one that is new has no lease before its second word is known.
 func (n *Nodes) Vouch(node ostiary.Node, stamp int64) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	was, known := n.vouched[node.ID]
+	if held, here := n.memory.HeldAt(node.Applied); here && held.Head.Chain != node.Chain {
+		node.Applied = 0 // it is of another log
+	}
 	if node.Holds.Head.Revision == 0 {
 		node.Holds = was.node.Holds
 	}
-	n.vouched[node.ID] = vouched{node, stamp, was.said, true}
-	if !known {
+	n.vouched[node.ID] = vouched{node, stamp, was.said, was.words, true}
+	if !known || was.words == 1 {
 		wake(n.newcomer)
 	}
 	if was.node != node {

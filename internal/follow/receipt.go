@@ -98,7 +98,7 @@ func (w *wait) look() (receipt ostiary.Receipt, told <-chan struct{}, done bool)
 // not after its last beat, if it is silent.
 func (w *wait) unconfirmed(s sighting, now time.Duration) (one ostiary.Unconfirmed, live bool) {
 	silent := now - s.at
-	gone := s.node.Stopped || silent > s.node.Lease+unsure
+	gone := s.node.Stopped || silent-unsure > s.node.Lease
 	since := w.commit
 	if gone && s.at < w.since {
 		since = w.commit.Add(s.at - w.since)

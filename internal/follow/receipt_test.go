@@ -281,15 +281,18 @@ func (b *brokenRegistry) PutNodes(ctx context.Context, nodes ...ostiary.Node) er
 	return errors.Join(b.get(), b.Local.PutNodes(ctx, nodes...))
 }
 
-func (b *brokenRegistry) KeepNodes(ctx context.Context, nodes ...ostiary.Node) error {
-	return errors.Join(b.get(), b.Local.KeepNodes(ctx, nodes...))
+func (b *brokenRegistry) KeepNodes(ctx context.Context, nodes ...ostiary.Node) (ostiary.Head, error) {
+	if err := b.get(); err != nil {
+		return ostiary.Head{}, err
+	}
+	return b.Local.KeepNodes(ctx, nodes...)
 }
 
-func (b *brokenRegistry) Nodes(ctx context.Context) ([]ostiary.Node, error) {
+func (b *brokenRegistry) Nodes(ctx context.Context, knows ostiary.Head) ([]ostiary.Node, error) {
 	if err := b.get(); err != nil {
 		return nil, err
 	}
-	all, err := b.Local.Nodes(ctx)
+	all, err := b.Local.Nodes(ctx, knows)
 	for i := range all {
 		all[i].Quiet = max(b.quiet, all[i].Quiet)
 	}
@@ -333,9 +336,9 @@ func (l *leftAlone) PutNodes(ctx context.Context, nodes ...ostiary.Node) error {
 	return l.Local.PutNodes(ctx, nodes...)
 }
 
-func (l *leftAlone) KeepNodes(ctx context.Context, nodes ...ostiary.Node) error {
+func (l *leftAlone) KeepNodes(ctx context.Context, nodes ...ostiary.Node) (ostiary.Head, error) {
 	if l.alone.Load() {
-		return errAway
+		return ostiary.Head{}, errAway
 	}
 	return l.Local.KeepNodes(ctx, nodes...)
 }
@@ -354,11 +357,17 @@ func TestANodeThatCannotSpeakLosesItsLease(t *testing.T) {
 	if err := n.Join(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	if age, limit := w.follow.Lease(); age <= limit {
+		t.Errorf("a node that has only just said that it is there is %v old, within its lease of %v", age, limit)
+	}
+	clock.forward(time.Second)
+	n.Speak(t.Context())
+	w.look()
 	w.wantAge(0)
 	reg.set(errAway)
 	for range 6 {
 		clock.forward(10 * time.Second)
-		n.Join(t.Context())
+		n.Speak(t.Context())
 		w.look()
 		w.wantAge(0)
 	}
@@ -366,6 +375,10 @@ func TestANodeThatCannotSpeakLosesItsLease(t *testing.T) {
 	w.look()
 	w.wantAge(61 * time.Second)
 	reg.set(nil)
-	n.Join(t.Context())
+	n.Speak(t.Context())
+	w.wantAge(61 * time.Second)
+	clock.forward(time.Second)
+	n.Speak(t.Context())
+	w.look()
 	w.wantAge(0)
 }

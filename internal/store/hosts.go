@@ -18,6 +18,7 @@ type hosts struct {
 	mu    sync.Mutex
 	tried map[string]time.Time // when an address was last tried, without success since
 	good  string               // where the last connection led; empty once that fails
+	only  time.Time            // when it was last known that no other address will do
 }
 
 // passedOver is how long an address is not tried again while another one is good.
@@ -39,7 +40,8 @@ func (h *hosts) try(address string) bool {
 	if address == h.good && failed {
 		h.good = ""
 	}
-	if h.good != "" && address != h.good && failed && time.Since(last) < passedOver {
+	tooSoon := failed && time.Since(last) < passedOver || time.Since(h.only) < passedOver
+	if h.good != "" && address != h.good && tooSoon {
 		return false
 	}
 	h.tried[address] = time.Now()
@@ -53,4 +55,12 @@ func (h *hosts) connected(_ context.Context, c *pgconn.PgConn) error {
 	h.good = c.Conn().RemoteAddr().String()
 	delete(h.tried, h.good)
 	return nil
+}
+
+// prefer has new connections lead to one address for some time, as long as it takes them.
+func (h *hosts) prefer(address string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.good, h.only = address, time.Now()
+	delete(h.tried, address)
 }

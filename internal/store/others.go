@@ -68,21 +68,45 @@ func (db *DB) meetOthers(r *reader) (ostiary.Head, error) {
 
 func headOf(c ostiary.Change) ostiary.Head { return ostiary.Head{Revision: c.Revision, Chain: c.Chain} }
 
-// wentBack stops changes for good: the log is not the one that this node has seen.
+// An olderError says that a server's log is not the one that this node has seen.
+type olderError struct {
+	error
+	seen ostiary.Head
+}
+
+func (e *olderError) Unwrap() error { return e.error }
+
+// wentBack says that the log on a server is not the one that this node has seen. Another server may have taken over
+// from it: what is open is asked no more.
 func (db *DB) wentBack(r *reader, seen ostiary.Head) error {
 	head, err := r.Head()
 	if err != nil {
 		return err
 	}
 	behind, err := db.compare(r.conn, head, seen, "this server")
-	if err != nil {
+	if err != nil || behind == nil {
 		return err
 	}
 	if epoch, err := readEpoch(r.conn); err == nil && epoch > db.Epoch() {
 		behind = fmt.Errorf("%w: a backup was restored while this server ran; restart it", ErrBehind)
 	}
-	db.health.set(forGood, behind)
-	return behind
+	if why, _ := db.health.get(); why == forGood { // it was asked again
+		return behind
+	}
+	db.lost.Add(1)
+	return &olderError{behind, seen}
+}
+
+// askAgain stops changes for good where a server's log went back: unless a new connection, on which a commit is
+// acknowledged, shows what this node has seen. The caller has the turn.
+func (db *DB) askAgain(older *olderError) {
+	made, err := db.engine.made(db, older.seen)
+	switch {
+	case err != nil:
+		db.health.set(database, err)
+	case !made:
+		db.health.set(forGood, older.error)
+	}
 }
 
 // Seen says what this node decides by. A database that knows less is one from the past, also where this
@@ -132,7 +156,10 @@ func (db *DB) observe() {
 		_, err := db.meet(r)
 		return err
 	})
+	older := (*olderError)(nil)
 	switch {
+	case errors.As(err, &older):
+		db.askAgain(older)
 	case errors.Is(err, context.DeadlineExceeded):
 		db.note(&lostError{errSilent})
 	case err == nil && db.head != before:

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -24,14 +25,22 @@ func (e *lostError) Unwrap() error { return e.err }
 func (e *lostError) Is(target error) bool { return target == ErrAway }
 
 // A pgConnector opens connections for database/sql on which texts read back as they were written.
-type pgConnector struct{ driver.Connector }
+type pgConnector struct {
+	driver.Connector
+	lost *atomic.Uint64 // grows: a pool hands out no connection that is older; may be nil
+}
 
 func (c pgConnector) Connect(ctx context.Context) (driver.Conn, error) {
+	lost := c.lost
+	if lost == nil {
+		lost = new(atomic.Uint64)
+	}
+	age := lost.Load()
 	made, err := c.Connector.Connect(context.WithValue(ctx, connecting{}, true))
 	if err != nil {
 		return nil, &lostError{err}
 	}
-	return pgConn{made.(*stdlib.Conn)}, nil
+	return pgConn{made.(*stdlib.Conn), age, lost}, nil
 }
 
 // connecting marks the context in which a connection is opened.
@@ -52,7 +61,19 @@ func uncancelled(dial pgconn.DialFunc) pgconn.DialFunc {
 
 // A pgConn is pgx's connection. The statements that begin and end transactions are sent as they are, in
 // one go; all others are prepared.
-type pgConn struct{ *stdlib.Conn }
+type pgConn struct {
+	*stdlib.Conn
+	age  uint64
+	lost *atomic.Uint64
+}
+
+// ResetSession has a pool open another connection in the place of one that is too old.
+func (c pgConn) ResetSession(ctx context.Context) error {
+	if c.age != c.lost.Load() {
+		return driver.ErrBadConn
+	}
+	return c.Conn.ResetSession(ctx)
+}
 
 func (c pgConn) PrepareContext(ctx context.Context, text string) (driver.Stmt, error) {
 	if text == commit || text == rollback || strings.HasPrefix(text, "BEGIN") {

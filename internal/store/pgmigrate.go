@@ -49,7 +49,7 @@ func examine(ctx context.Context, config *pgx.ConnConfig, log *slog.Logger) erro
 
 // createPostgres makes the tables in a database that has none.
 func createPostgres(ctx context.Context, dir string, o Options) error {
-	config, err := configure(o.Database)
+	config, _, err := configure(o.Database)
 	if err != nil {
 		return err
 	}

@@ -29,14 +29,14 @@ type target struct {
 
 // openTarget refuses a database that a backup must not be put into, before anything is touched.
 func openTarget(ctx context.Context, at DSN) (*target, error) {
-	config, err := configure(at)
+	config, _, err := configure(at)
 	if err != nil {
 		return nil, err
 	}
 	if err := examine(ctx, config, slog.New(slog.DiscardHandler)); err != nil {
 		return nil, fmt.Errorf("opening the database: %w", err)
 	}
-	t := &target{config: config, pool: pool(config, map[string]time.Duration{
+	t := &target{config: config, pool: pool(config, nil, map[string]time.Duration{
 		"lock_timeout": lockWithin, "statement_timeout": 0, "idle_in_transaction_session_timeout": statementFor,
 	})}
 	if t.conn, err = newConn(ctx, t.pool); err != nil {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -61,8 +62,9 @@ type postgres struct {
 var _ engine = (*postgres)(nil)
 
 // openPostgres opens records that exist, and brings their schema up to date.
-func openPostgres(ctx context.Context, at DSN, log *slog.Logger) (*postgres, error) {
-	config, err := configure(at)
+// Lost grows where connections turn out to be gone.
+func openPostgres(ctx context.Context, at DSN, lost *atomic.Uint64, log *slog.Logger) (*postgres, error) {
+	config, hosts, err := configure(at)
 	if err != nil {
 		return nil, err
 	}
@@ -76,29 +78,29 @@ func openPostgres(ctx context.Context, at DSN, log *slog.Logger) (*postgres, err
 	e.ctx, e.stop = context.WithCancel(context.Background())
 	unbroken := config.Copy()
 	unbroken.DialFunc = uncancelled(config.DialFunc)
-	e.writing = pool(unbroken, map[string]time.Duration{
+	e.writing = pool(unbroken, nil, map[string]time.Duration{
 		"lock_timeout": lockWithin, "statement_timeout": statementFor, "idle_in_transaction_session_timeout": frozenFor,
 	})
-	e.reading = pool(config, map[string]time.Duration{
+	e.reading = pool(config, nil, map[string]time.Duration{
 		"statement_timeout": readingFor, "idle_in_transaction_session_timeout": readingFor,
 	})
 	e.unhurried = config.Copy()
 	e.unhurried.RuntimeParams["synchronous_commit"] = "off"
-	e.words = pool(e.unhurried, map[string]time.Duration{"statement_timeout": wordWithin})
+	e.words = pool(e.unhurried, lost, map[string]time.Duration{"statement_timeout": wordWithin})
 	// A word that must last is never cut short by the server: that ends the waiting for its copies alone.
-	e.vows = pool(unbroken, nil)
+	e.vows = pool(unbroken, nil, nil)
 	e.words.SetMaxOpenConns(4)
 	e.words.SetMaxIdleConns(4)
-	e.registry = &Registry{quick: e.words, lasting: e.vows}
+	e.registry = &Registry{quick: e.words, lasting: e.vows, lost: lost, hosts: hosts}
 	e.telling.Go(e.tell)
 	return e, nil
 }
 
 // configure reads the URL, and demands what must hold however it was written.
-func configure(at DSN) (*pgx.ConnConfig, error) {
+func configure(at DSN) (*pgx.ConnConfig, *hosts, error) {
 	c, err := at.parse()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = connectWithin
@@ -117,15 +119,17 @@ func configure(at DSN) (*pgx.ConnConfig, error) {
 	c.OnNotice = noteWarning
 	c.RuntimeParams["application_name"] = "ostiary"
 	c.RuntimeParams["client_encoding"] = "UTF8"
-	return c, nil
+	return c, h, nil
 }
 
-func pool(config *pgx.ConnConfig, times map[string]time.Duration) *sql.DB {
+// pool opens connections. Those that were open when lost grew are not handed out again; nil: whoever uses the pool
+// sees to that.
+func pool(config *pgx.ConnConfig, lost *atomic.Uint64, times map[string]time.Duration) *sql.DB {
 	c := config.Copy()
 	for name, d := range times {
 		c.RuntimeParams[name] = strconv.FormatInt(d.Milliseconds(), 10)
 	}
-	return sql.OpenDB(pgConnector{stdlib.GetConnector(*c)})
+	return sql.OpenDB(pgConnector{stdlib.GetConnector(*c), lost})
 }
 
 // connect opens a connection within the time in which a server must answer.

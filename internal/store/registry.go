@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"ostiary"
@@ -19,9 +20,15 @@ import (
 type Registry struct {
 	quick   *sql.DB // does not wait for a disk, nor for copies
 	lasting *sql.DB
+	lost    *atomic.Uint64 // grows: every connection that is older is given up before it is used again
+	hosts   *hosts
 
-	mu   sync.Mutex
-	conn *conn // of lasting; nil where it was lost
+	mu    sync.Mutex
+	conn  *conn // of lasting; nil where it was lost
+	spoke bool  // a word has lasted on it
+	moved bool  // it is not the first one
+
+	gathered time.Time // last
 }
 
 // Registry gives that of the database, or nil where this is the only node.
@@ -37,32 +44,57 @@ func (db *DB) Registry() *Registry {
 const now = `CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)`
 
 // KeepNodes notes that nodes are there, and returns once a commit of this kind is acknowledged: with a server
-// that waits for its copies, once they have it. What they have applied is PutNodes' to say, in order: this one
-// may be overtaken.
-func (r *Registry) KeepNodes(ctx context.Context, nodes ...ostiary.Node) (err error) {
+// that waits for its copies, once they have it. It gives where the log ends on that server. What they have applied is
+// PutNodes' to say, in order: this one may be overtaken.
+func (r *Registry) KeepNodes(ctx context.Context, nodes ...ostiary.Node) (log ostiary.Head, err error) {
 	text, err := nodeRows(nodes)
 	if err != nil {
-		return err
+		return log, err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.conn == nil {
 		if r.conn, err = newConn(ctx, r.lasting); err != nil {
-			return failedHere(err)
+			return log, failedHere(err)
 		}
+		r.spoke = false
 	}
 	r.conn.base, r.conn.patience = ctx, wordWithin
-	for _, step := range []struct {
-		text string
-		args []any
-	}{{`BEGIN`, nil}, {keepNodes, []any{text}}, {commit, nil}} {
-		if _, err := r.conn.exec(step.text, step.args...); err != nil {
-			r.conn.close()
-			r.conn = nil
-			return failedHere(err)
-		}
+	if _, err = r.conn.exec(`BEGIN`); err == nil {
+		err = r.conn.one(keepNodes+endOfLog, []any{text}, &log.Revision, hash{&log.Chain})
 	}
-	return nil
+	if err == nil {
+		_, err = r.conn.exec(commit)
+	}
+	if err != nil {
+		r.conn.close()
+		r.conn, r.moved = nil, true
+		return log, failedHere(err)
+	}
+	if !r.spoke && r.moved {
+		r.gather() // it may be another server
+	}
+	r.spoke = true
+	return log, nil
+}
+
+// Gather has everything else asked of the server on which words last: another one may go on as if it were the one
+// that others change, and not know of it.
+func (r *Registry) Gather() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.gather()
+}
+
+func (r *Registry) gather() {
+	if r.conn != nil { // words last there
+		r.conn.sql.Raw(func(c any) error {
+			r.hosts.prefer(c.(pgConn).Conn.Conn().PgConn().Conn().RemoteAddr().String())
+			return nil
+		})
+	}
+	r.lost.Add(1)
+	r.gathered = time.Now()
 }
 
 // close gives the connection up.
@@ -75,7 +107,8 @@ func (r *Registry) close() {
 	}
 }
 
-// PutNodes waits for no disk and no copy. What is lost of it in a crash is said again within seconds.
+// PutNodes writes what nodes have applied where the log has that revision and its chain, else nothing: a node that has
+// changes which this server lacks has others under the same numbers. It waits for no disk and no copy. What is lost of it in a crash is said again within seconds.
 func (r *Registry) PutNodes(ctx context.Context, nodes ...ostiary.Node) error {
 	text, err := nodeRows(nodes)
 	if err != nil {
@@ -91,12 +124,17 @@ const (
 		emails = excluded.emails`
 )
 
+// endOfLog gives it beside a statement that writes.
+const endOfLog = `
+	RETURNING (SELECT revision FROM head WHERE id = 1), (SELECT chain FROM head WHERE id = 1)`
+
 const insertNodes = `
 	INSERT INTO nodes (id, name, version, via, applied, lease, tail, signs, stale, stopped, beat, seen_on, held, chain, facts,
 		emails)
-	SELECT n.id, n.name, n.version, n.via, n.applied, n.lease, n.tail, n.signs, n.stale, n.stopped, 1, ` + now + `, n.held,
+	SELECT n.id, n.name, n.version, n.via,
+		COALESCE((SELECT revision FROM log WHERE revision = n.applied AND log.chain = decode(n.at, 'hex')), 0), n.lease, n.tail, n.signs, n.stale, n.stopped, 1, ` + now + `, n.held,
 		n.chain, n.facts, n.emails
-	FROM json_to_recordset($1::JSON) AS n (id TEXT, name TEXT, version TEXT, via TEXT, applied BIGINT,
+	FROM json_to_recordset($1::JSON) AS n (id TEXT, name TEXT, version TEXT, via TEXT, applied BIGINT, at TEXT,
 		lease BIGINT, tail BIGINT, signs BIGINT, stale BIGINT, stopped BIGINT, held BIGINT, chain TEXT, facts TEXT, emails TEXT)
 	ON CONFLICT (id) DO UPDATE
 	SET name = excluded.name, version = excluded.version, via = excluded.via, lease = excluded.lease,
@@ -110,7 +148,7 @@ func nodeRows(nodes []ostiary.Node) (string, error) {
 	rows := make([]nodeRow, len(nodes))
 	for i, n := range nodes {
 		rows[i] = nodeRow{
-			n.ID, n.Name, n.Version, n.Via, n.Applied, n.Lease.Milliseconds(), n.Tail.Milliseconds(),
+			n.ID, n.Name, n.Version, n.Via, n.Applied, hashText(n.Chain), n.Lease.Milliseconds(), n.Tail.Milliseconds(),
 			n.Signs.Milliseconds(), number(n.Stale), number(n.Stopped), n.Holds.Head.Revision,
 			hashText(n.Holds.Head.Chain), hashText(n.Holds.Facts), hashText(n.Holds.Emails),
 		}
@@ -126,6 +164,7 @@ type nodeRow struct {
 	Version string `json:"version"`
 	Via     string `json:"via"`
 	Applied uint64 `json:"applied"`
+	At      string `json:"at"` // the chain there
 	Lease   int64  `json:"lease"`
 	Tail    int64  `json:"tail"`
 	Signs   int64  `json:"signs"`
@@ -139,12 +178,15 @@ type nodeRow struct {
 
 func hashText(h ostiary.Hash) string { return hex.EncodeToString(h[:]) }
 
-// Nodes gives every node on record.
-func (r *Registry) Nodes(ctx context.Context) ([]ostiary.Node, error) {
+// Nodes gives every node on record, as one server says whose log has a revision that is known; of zero, it need not.
+// A server that another one took over from knows neither that nor which nodes there are.
+func (r *Registry) Nodes(ctx context.Context, knows ostiary.Head) ([]ostiary.Node, error) {
 	rows, err := r.quick.QueryContext(ctx, `
 		SELECT id, name, version, via, applied, beat, lease, tail, signs, stale, stopped, seen_on, `+now+` - seen_on, held,
 			chain, facts, emails
-		FROM nodes`)
+		FROM nodes
+		WHERE $1 = 0 OR EXISTS (SELECT FROM log WHERE log.revision = $1 AND log.chain = $2)`,
+		knows.Revision, knows.Chain[:])
 	if err != nil {
 		return nil, failedHere(err)
 	}
@@ -164,7 +206,26 @@ func (r *Registry) Nodes(ctx context.Context) ([]ostiary.Node, error) {
 		n.Quiet = max(0, milliseconds(quiet))
 		all = append(all, n)
 	}
-	return all, failedHere(rows.Err())
+	if err := rows.Err(); err != nil {
+		return nil, failedHere(err)
+	}
+	if len(all) == 0 && knows.Revision > 0 { // not even the node that asks is on record there
+		r.elsewhere()
+		return nil, failedHere(fmt.Errorf("the server does not have revision %d of the log: another one may have taken over",
+			knows.Revision))
+	}
+	return all, nil
+}
+
+// elsewhere gathers, once a second at most.
+func (r *Registry) elsewhere() {
+	if !r.mu.TryLock() {
+		return
+	}
+	defer r.mu.Unlock()
+	if time.Since(r.gathered) > time.Second {
+		r.gather()
+	}
 }
 
 // A heldRow is what a node says that it holds. An older version says nothing.

@@ -16,34 +16,42 @@ func TestNodesAreKeptAsTheySayTheyAre(t *testing.T) {
 	c := pgtest.Shared(t)
 	name := c.Database(t)
 	url := c.URL(name)
-	one, other := createOn(t, url).Registry(), join(t, url).Registry()
+	db := createOn(t, url)
+	addTokens(t, db, 1)
+	for range 8 {
+		change(t, db, count)
+	}
+	chain := func(revision uint64) ostiary.Hash { return changesAfter(t, db, revision-1)[0].Chain }
+	one, other := db.Registry(), join(t, url).Registry()
 	a := ostiary.Node{
-		ID: "a", Name: "api-1", Version: "1.2", Via: "b", Applied: 7, Lease: time.Minute, Tail: time.Second,
+		ID: "a", Name: "api-1", Version: "1.2", Via: "b", Applied: 7, Chain: chain(7), Lease: time.Minute, Tail: time.Second,
 		Signs: 30 * time.Second, Stale: true, Stopped: true,
 	}
 	ok(t, one.PutNodes(t.Context(), a))
 	ok(t, other.PutNodes(t.Context(), ostiary.Node{ID: "b"}))
 	a.Stopped = false
 	ok(t, one.PutNodes(t.Context(), ostiary.Node{ID: "c"}, a))
-	a.Applied = 8
+	a.Applied, a.Chain = 8, chain(8)
 	ok(t, one.PutNodes(t.Context(), a))
 	overtaken := a
-	overtaken.Applied = 7
-	ok(t, one.KeepNodes(t.Context(), overtaken))
+	overtaken.Applied, overtaken.Chain = 7, chain(7)
+	_, err := one.KeepNodes(t.Context(), overtaken)
+	ok(t, err)
 	a.Beat = 4
 	a.Holds = ostiary.Digests{
 		Head: ostiary.Head{Revision: 8, Chain: ostiary.Hash{1}}, Facts: ostiary.Hash{2}, Emails: ostiary.Hash{3},
 	}
-	ok(t, one.KeepNodes(t.Context(), a))
+	_, err = one.KeepNodes(t.Context(), a)
+	ok(t, err)
 	quick := a
 	quick.Holds = ostiary.Digests{}
 	ok(t, one.PutNodes(t.Context(), quick))
 	a.Beat = 6
 	ok(t, one.DropNode(t.Context(), "c"))
-	all, err := other.Nodes(t.Context())
+	all, err := other.Nodes(t.Context(), ostiary.Head{})
 	ok(t, err)
 	byID := cmpopts.SortSlices(func(x, y ostiary.Node) bool { return x.ID < y.ID })
-	clocks := cmpopts.IgnoreFields(ostiary.Node{}, "SeenOn", "Quiet")
+	clocks := cmpopts.IgnoreFields(ostiary.Node{}, "SeenOn", "Quiet", "Chain")
 	if diff := cmp.Diff([]ostiary.Node{a, {ID: "b", Beat: 1}}, all, byID, clocks); diff != "" {
 		t.Errorf("nodes (-want +got):\n%s", diff)
 	}
@@ -52,20 +60,32 @@ func TestNodesAreKeptAsTheySayTheyAre(t *testing.T) {
 			t.Errorf("%s was seen on %v, %v ago", n.ID, n.SeenOn, n.Quiet)
 		}
 	}
+	a.Chain = chain(7) // it has another change under this number
+	ok(t, one.PutNodes(t.Context(), a))
+	all, err = other.Nodes(t.Context(), ostiary.Head{})
+	ok(t, err)
+	for _, n := range all {
+		if n.Applied != 0 {
+			t.Errorf("%s is said to have applied revision %d of a log that goes another way there", n.ID, n.Applied)
+		}
+	}
 	ok(t, other.DropNode(t.Context(), "a"))
-	if all, err = one.Nodes(t.Context()); err != nil || len(all) != 1 {
+	if all, err = one.Nodes(t.Context(), ostiary.Head{}); err != nil || len(all) != 1 {
 		t.Errorf("after one was dropped: %v, %v", all, err)
 	}
 	// A node of the version before says nothing of what it holds.
 	c.Exec(t, name, `
 		INSERT INTO nodes (id, name, version, via, applied, lease, tail, signs, stale, stopped, beat, seen_on)
 		VALUES ('old', 'old', '', '', 7, 0, 0, 0, 0, 0, 1, 0)`)
-	all, err = one.Nodes(t.Context())
+	all, err = one.Nodes(t.Context(), ostiary.Head{})
 	ok(t, err)
 	for _, n := range all {
 		if n.ID == "old" && (n.Applied != 7 || n.Holds != ostiary.Digests{}) {
 			t.Errorf("an older version's row reads %+v", n)
 		}
+	}
+	if _, err := one.Nodes(t.Context(), ostiary.Head{Revision: 1}); err == nil {
+		t.Error("a server whose log lacks what is known gives its nodes")
 	}
 	if create(t, t.TempDir()+"/data").Registry() != nil {
 		t.Error("an SQLite file has a registry")

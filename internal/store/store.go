@@ -175,7 +175,7 @@ func (db *DB) startSQLite(ctx context.Context, file string) error {
 }
 
 func (db *DB) startPostgres(ctx context.Context, at DSN) error {
-	e, err := openPostgres(ctx, at, db.log)
+	e, err := openPostgres(ctx, at, &db.lost, db.log)
 	if err != nil {
 		return err
 	}
