@@ -97,6 +97,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		meeting: make(chan struct{}, contactsAtOnce), nodes: map[string]bool{},
 	}
 	err := st.run(w)
+	end(err) // whoever reads, and whoever puts something on record, stops
 	st.working.Wait()
 	s.opt.Log.Info("a follower has gone", "node", st.node.Name, "why", errors.Join(err, context.Cause(ctx)))
 }

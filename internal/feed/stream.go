@@ -103,6 +103,9 @@ type pieces struct{ s *stream }
 func (p pieces) Write(b []byte) (int, error) {
 	for rest := b; len(rest) > 0; {
 		n := min(len(rest), 1<<20)
+		if err := p.s.known(); err != nil {
+			return 0, err
+		}
 		if err := p.s.send(kindCopy, rest[:n]); err != nil {
 			return 0, err
 		}
@@ -115,8 +118,8 @@ func (p pieces) Write(b []byte) (int, error) {
 func (s *stream) feed() error {
 	for {
 		changed := s.ring.changed()
-		if _, known := s.source.Edge(s.credential); !known {
-			return errors.New("its credential was revoked")
+		if err := s.known(); err != nil {
+			return err
 		}
 		if err := s.changes(s.source.Head().Revision); err != nil {
 			return err
@@ -133,9 +136,20 @@ func (s *stream) feed() error {
 	}
 }
 
+// known is nil unless the credential was revoked. It is asked at whatever is sent or heard.
+func (s *stream) known() error {
+	if _, known := s.source.Edge(s.credential); !known {
+		return errors.New("its credential was revoked")
+	}
+	return nil
+}
+
 // changes sends the log up to a revision.
 func (s *stream) changes(to uint64) error {
 	for s.at.Revision < to {
+		if err := s.known(); err != nil {
+			return err
+		}
 		some, held := s.ring.after(s.at, 200)
 		if !held {
 			return errors.New("it fell behind what is held of the log")

@@ -38,6 +38,7 @@ type source struct {
 	anew    bool
 	age     atomic.Int64
 	met     atomic.Int64
+	open    atomic.Int64 // streams
 }
 
 func newSource(t *testing.T) *source {
@@ -68,7 +69,11 @@ func newSource(t *testing.T) *source {
 		},
 		Use: func(context.Context, []byte) error { return nil },
 	})
-	s.http = httptest.NewServer(s.feed)
+	s.http = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.open.Add(1)
+		defer s.open.Add(-1)
+		s.feed.ServeHTTP(w, r)
+	}))
 	t.Cleanup(func() {
 		s.feed.Close()
 		s.http.Close()

@@ -37,8 +37,11 @@ func (s *stream) differs(of map[string]int64) map[string]differs {
 // listen reads what the follower says.
 func (s *stream) listen() {
 	var buffer []byte
-	for s.ctx.Err() == nil {
+	for {
 		s.control.SetReadDeadline(time.Now().Add(silentFor))
+		if s.ctx.Err() != nil {
+			return // the deadline of one that ends, which was set before, is gone
+		}
 		kind, payload, err := readFrame(s.in, &buffer)
 		if err == nil {
 			err = s.heard(kind, payload)
@@ -51,6 +54,9 @@ func (s *stream) listen() {
 }
 
 func (s *stream) heard(kind byte, payload []byte) error {
+	if err := s.known(); err != nil {
+		return err
+	}
 	switch kind {
 	case kindPing:
 		p, err := readJSON[ping](payload)
