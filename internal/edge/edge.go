@@ -215,7 +215,7 @@ func (s sink) Apply(c ostiary.Change, emails map[ostiary.ID]string) error {
 }
 
 // Fill takes a whole copy. It comes by way of a file, so that half of one is never believed.
-func (s sink) Fill(r io.Reader) error {
+func (s sink) Fill(r io.Reader, why feed.Fill) error {
 	f, err := os.CreateTemp(s.e.opt.Data, "memory-*.part")
 	if err != nil {
 		return err
@@ -228,6 +228,11 @@ func (s sink) Fill(r io.Reader) error {
 	copied, _, err := directory.OpenCopy(f.Name())
 	if err != nil {
 		return err
+	}
+	if why == feed.Wrong {
+		copied.KeepNarrowed(s.e.Directory)
+	} else {
+		copied.KeepTaken(s.e.Directory, why == feed.OtherLog)
 	}
 	copied.SetReady(true)
 	if err := s.e.become(copied); err != nil {

@@ -24,8 +24,17 @@ type Sink interface {
 	Holds() ostiary.Digests
 	Apply(c ostiary.Change, emails map[ostiary.ID]string) error
 	// Fill replaces everything by a copy, and never by an older one.
-	Fill(r io.Reader) error
+	Fill(r io.Reader, why Fill) error
 }
+
+// A Fill says why everything is sent.
+type Fill uint8
+
+const (
+	Missed   Fill = iota // memory lacks more than the server has at hand
+	OtherLog             // the server's log went another way
+	Wrong                // memory held something else than the server at the same revision
+)
 
 // A Lease is renewed by what is heard.
 type Lease interface {
@@ -165,7 +174,7 @@ func (c *Client) follow(ctx context.Context) error {
 	defer w.CloseWithError(errors.New("the stream has ended")) // nobody may read any more what is said
 	defer end(nil)
 	working.Go(func() { // the transport reads the body as it sends it
-		up.send(kindHello, hello{Version: version, Node: c.set.Node, Head: c.from()})
+		up.send(kindHello, hello{Version: version, Node: c.set.Node, Head: c.sink.Head(), Anew: c.anew()})
 	})
 	silent := time.AfterFunc(2*heardWithin, func() { end(errors.New("the server does not answer")) })
 	defer silent.Stop()

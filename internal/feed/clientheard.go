@@ -26,7 +26,14 @@ func (c *Client) read(in io.Reader, up *upward, silent *time.Timer) error {
 		return errors.Join(errors.New("the server does not speak this version of the feed"), err)
 	}
 	if hi.Whole {
-		if err := c.fill(next); err != nil {
+		why := Missed
+		switch {
+		case hi.OtherLog:
+			why = OtherLog
+		case c.anew():
+			why = Wrong
+		}
+		if err := c.fill(next, why); err != nil {
 			return err
 		}
 		c.filled()
@@ -46,11 +53,11 @@ func (c *Client) read(in io.Reader, up *upward, silent *time.Timer) error {
 }
 
 // fill reads a whole copy.
-func (c *Client) fill(next func() (byte, []byte, error)) error {
+func (c *Client) fill(next func() (byte, []byte, error), why Fill) error {
 	pr, pw := io.Pipe()
 	filled := make(chan error, 1)
 	go func() {
-		err := c.sink.Fill(pr)
+		err := c.sink.Fill(pr, why)
 		pr.CloseWithError(errors.Join(errors.New("the copy is of no use"), err))
 		filled <- err
 	}()
@@ -90,8 +97,9 @@ func (c *Client) heard(kind byte, payload []byte) error {
 		if err != nil {
 			return err
 		}
-		if at := c.sink.Head().Revision; at < a.Head {
-			return fmt.Errorf("the server says that it has sent revision %d, and %d is the last that came", a.Head, at)
+		if at, sent := c.sink.Head(), (ostiary.Head{Revision: a.Head, Chain: a.Chain}); at != sent {
+			return fmt.Errorf("the server says that it has sent revision %d, and %d is the last that came, or it is of another log",
+				a.Head, at.Revision)
 		}
 		if a.Stamp != 0 {
 			c.lease.Renew(time.Duration(a.Stamp) - a.Age)

@@ -34,9 +34,11 @@ type Options struct {
 	// Differs says at which revision a follower held something else than this node, if it did; and whether it is
 	// to be sent everything.
 	Differs func(id string) (at uint64, anew bool)
-	Meet    func(ctx context.Context, c Contact) (revision uint64, err error)
-	Use     func(ctx context.Context, rows []byte) error
-	Log     *slog.Logger
+	// Chain is that of the log at a revision; nil where there is no log to ask.
+	Chain func(ctx context.Context, revision uint64) (ostiary.Hash, error)
+	Meet  func(ctx context.Context, c Contact) (revision uint64, err error)
+	Use   func(ctx context.Context, rows []byte) error
+	Log   *slog.Logger
 }
 
 // A Server feeds followers.

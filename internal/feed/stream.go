@@ -42,6 +42,11 @@ func (s *stream) run(w http.ResponseWriter) error {
 		refuse(w, s.control, http.StatusBadRequest, err.Error())
 		return err
 	}
+	another, err := s.another(h.Head)
+	if err != nil {
+		refuse(w, s.control, http.StatusServiceUnavailable, err.Error())
+		return err
+	}
 	s.node, s.at = h.Node, h.Head
 	s.node.Via, s.node.Holds, s.node.Differs = s.opt.Name, ostiary.Digests{}, false
 	s.opt.Log.Info("a follower has come", "node", s.node.Name, "revision", s.at.Revision)
@@ -49,7 +54,9 @@ func (s *stream) run(w http.ResponseWriter) error {
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusOK)
 	_, held := s.ring.after(s.at, 0)
-	if err := s.sendJSON(kindWelcome, welcome{Version: version, Node: s.opt.Name, Whole: !held}); err != nil {
+	held = held && !h.Anew
+	hi := welcome{Version: version, Node: s.opt.Name, Whole: !held, OtherLog: another}
+	if err := s.sendJSON(kindWelcome, hi); err != nil {
 		return err
 	}
 	s.working.Go(s.listen)
@@ -77,6 +84,29 @@ func (s *stream) hello() (h hello, err error) {
 		return h, fmt.Errorf("the follower speaks version %d of the feed, and this server version %d", h.Version, version)
 	}
 	return h, fit(h.Node)
+}
+
+// another says whether the log went another way than to what a follower holds. An error says that the follower
+// must come again: memory here is behind, or it is not known.
+func (s *stream) another(at ostiary.Head) (bool, error) {
+	if here := s.source.Head().Revision; at.Revision > here {
+		return false, fmt.Errorf("the follower holds revision %d, and this server %d", at.Revision, here)
+	}
+	if at.Revision == 0 {
+		return false, nil
+	}
+	chain, known := s.ring.chain(at.Revision)
+	if !known && s.opt.Chain != nil {
+		ctx, stop := context.WithTimeout(s.ctx, helloWithin)
+		defer stop()
+		var err error
+		if chain, err = s.opt.Chain(ctx, at.Revision); err != nil {
+			s.opt.Log.Warn("it is not known whether a follower holds this log", "revision", at.Revision, "error", err)
+			return false, errors.New("this server cannot look now whether the follower holds the same log")
+		}
+		known = true
+	}
+	return known && chain != at.Chain, nil
 }
 
 // fit refuses a node whose texts could not be kept, or printed.
@@ -121,7 +151,7 @@ func (s *stream) feed() error {
 		if err := s.known(); err != nil {
 			return err
 		}
-		if err := s.changes(s.source.Head().Revision); err != nil {
+		if err := s.changes(s.source.Head()); err != nil {
 			return err
 		}
 		select {
@@ -144,9 +174,12 @@ func (s *stream) known() error {
 	return nil
 }
 
-// changes sends the log up to a revision.
-func (s *stream) changes(to uint64) error {
-	for s.at.Revision < to {
+// changes sends the log up to a head. What was sent may be of a log that memory holds no more.
+func (s *stream) changes(to ostiary.Head) error {
+	if s.at.Revision == to.Revision && s.at.Chain != to.Chain {
+		return errOtherLog
+	}
+	for s.at.Revision < to.Revision {
 		if err := s.known(); err != nil {
 			return err
 		}
@@ -172,19 +205,25 @@ func (s *stream) changes(to uint64) error {
 func (s *stream) answer() error {
 	last, said := s.said()
 	old, _ := s.opt.Lease()
-	to := s.source.Head().Revision
-	for s.at.Revision < to {
+	to := s.source.Head()
+	for {
 		if err := s.changes(to); err != nil {
 			return err
+		}
+		if s.at.Revision >= to.Revision {
+			break
 		}
 		if s.ctx.Err() != nil {
 			return s.ctx.Err()
 		}
-		if s.at.Revision < to {
-			time.Sleep(100 * time.Microsecond) // until the ring has been told
-		}
+		time.Sleep(100 * time.Microsecond) // until the ring has been told
+	}
+	if _, held := s.ring.after(s.at, 0); !held {
+		return errOtherLog
 	}
 	return s.sendJSON(kindAge, age{
-		Stamp: last.Stamp, Said: said, Age: old, Head: s.at.Revision, Differs: s.differs(said),
+		Stamp: last.Stamp, Said: said, Age: old, Head: s.at.Revision, Chain: s.at.Chain, Differs: s.differs(said),
 	})
 }
+
+var errOtherLog = errors.New("memory is of another log now than what it was sent")

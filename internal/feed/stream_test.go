@@ -98,6 +98,7 @@ type sink struct {
 	*directory.Directory
 	folder string
 	fills  atomic.Int64
+	why    atomic.Uint32 // it was filled the last time
 	asOf   atomic.Int64
 	spoke  atomic.Int64
 	ticks  atomic.Int64 // by which the clock goes on whenever it is asked
@@ -109,8 +110,9 @@ const now = time.Hour
 func (s *sink) Now() time.Duration       { return now + time.Duration(s.ticks.Load()*s.asked.Add(1)) }
 func (s *sink) Renew(asOf time.Duration) { s.asOf.Store(int64(asOf)) }
 func (s *sink) Spoke(at time.Duration)   { s.spoke.Store(int64(at)) }
-func (s *sink) Fill(r io.Reader) error {
+func (s *sink) Fill(r io.Reader, why feed.Fill) error {
 	s.fills.Add(1)
+	s.why.Store(uint32(why))
 	path := filepath.Join(s.folder, "copy")
 	text, err := io.ReadAll(r)
 	if err = errors.Join(err, os.WriteFile(path, text, 0o600)); err != nil {
@@ -326,5 +328,28 @@ func TestAFollowerThatStopsSaysSo(t *testing.T) {
 	away := feed.NewClient(feed.Settings{Log: slog.New(slog.DiscardHandler)}, to, to)
 	if away.Stop(t.Context()); time.Since(begun) > time.Second {
 		t.Error("without a stream it waits")
+	}
+}
+
+// Memory may become that of another log at the same revision. Those that follow it are not told that they are level.
+func TestAFollowerOfAnotherLogIsNotCalledFresh(t *testing.T) {
+	t.Parallel()
+	s, other := newSource(t), newSource(t)
+	s.change(ostiary.Fact{User: &ostiary.UserFact{ID: 1}})
+	to, _ := s.follower()
+	s.eventually("it is level", func() bool { return to.Head() == s.dir.Head() && to.asOf.Load() != 0 })
+	change := ostiary.Change{Revision: other.dir.Revision() + 1, Chain: ostiary.Hash{9}, Facts: []ostiary.Fact{{
+		User: &ostiary.UserFact{ID: 1, Disabled: true},
+	}}}
+	if err := other.dir.Apply(change, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.dir.Become(other.dir); err != nil {
+		t.Fatal(err)
+	}
+	s.ring.Begin(s.dir.Head())
+	s.eventually("it holds the other log", func() bool { return to.Head() == s.dir.Head() })
+	if why := feed.Fill(to.why.Load()); why != feed.OtherLog {
+		t.Errorf("it is told that everything is sent for reason %d, want %d", why, feed.OtherLog)
 	}
 }

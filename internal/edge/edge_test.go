@@ -1,0 +1,149 @@
+package edge_test
+
+import (
+	"context"
+	"log/slog"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"ostiary"
+	"ostiary/internal/authority"
+	"ostiary/internal/directory"
+	"ostiary/internal/edge"
+	"ostiary/internal/feed"
+)
+
+var credential = authority.EdgeFormat().New()
+
+// A server feeds from memory that the test fills.
+type server struct {
+	*testing.T
+	dir  *directory.Directory
+	ring *feed.Ring
+	http *httptest.Server
+
+	mu    sync.Mutex
+	heard map[string]int64 // by node: its last stamp
+}
+
+func newServer(t *testing.T, facts ...ostiary.Fact) *server {
+	t.Helper()
+	s := &server{T: t, dir: directory.New(), ring: new(feed.Ring), heard: map[string]int64{}}
+	s.dir.SetReady(true)
+	s.change(1, append(facts, ostiary.Fact{Edge: &ostiary.EdgeFact{ID: 1, Name: "near", Hash: credential.Hash()}})...)
+	s.ring.Begin(s.dir.Head())
+	f := feed.NewServer(s.dir, s.ring, feed.Options{
+		Name: "server", Log: slog.New(slog.DiscardHandler),
+		Lease: func() (age, limit time.Duration) { return 0, time.Minute },
+		Vouch: func(n ostiary.Node, stamp int64) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.heard[n.ID] = stamp
+		},
+		Said: func(id string) int64 {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.heard[id]
+		},
+		Differs: func(string) (uint64, bool) { return 0, false },
+		Meet:    func(context.Context, feed.Contact) (uint64, error) { return 0, nil },
+		Use:     func(context.Context, []byte) error { return nil },
+	})
+	s.http = httptest.NewServer(f)
+	t.Cleanup(func() {
+		f.Close()
+		s.http.Close()
+	})
+	return s
+}
+
+// change makes the next change of a log that is known by its chain.
+func (s *server) change(log byte, facts ...ostiary.Fact) {
+	s.Helper()
+	c := ostiary.Change{Revision: s.dir.Revision() + 1, Facts: facts}
+	c.Chain = ostiary.Hash{byte(c.Revision), log}
+	if err := s.dir.Apply(c, nil); err != nil {
+		s.Fatal(err)
+	}
+	if err := s.ring.Add(c, nil); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// options are those of an edge that follows a server.
+func (s *server) options() edge.Options {
+	return edge.Options{
+		Server: s.http.URL, Credential: credential, Node: ostiary.Node{ID: "n", Name: "near", Lease: time.Minute},
+		Data: s.TempDir(), Log: slog.New(slog.DiscardHandler),
+	}
+}
+
+// start has an edge follow until the test ends, or stop.
+func start(t *testing.T, o edge.Options) (e *edge.Edge, stop func()) {
+	t.Helper()
+	e, err := edge.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Start()
+	stop = sync.OnceFunc(func() { e.Close(context.Background()) })
+	t.Cleanup(stop)
+	return e, stop
+}
+
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if holds() {
+			return
+		}
+	}
+	t.Fatalf("not after ten seconds: %s", what)
+}
+
+// An edge that knows of a retirement refuses the token, also where the log that it follows has lost it.
+func TestWhatWasRetiredStaysRefusedWhenTheLogWentAnotherWay(t *testing.T) {
+	t.Parallel()
+	secret := ostiary.SecretFormat{Prefix: ostiary.DefaultSecretPrefix}.New()
+	token := func(retired bool) ostiary.Fact {
+		return ostiary.Fact{Token: &ostiary.TokenFact{
+			Account: 1, ID: 3, Kind: ostiary.AccountToken, Privilege: ostiary.Admin, Retired: retired,
+		}}
+	}
+	story := []ostiary.Fact{
+		{Account: &ostiary.AccountFact{ID: 1}}, token(false),
+		{Secret: &ostiary.SecretFact{Account: 1, Token: 3, Hash: secret.Hash()}},
+		{App: &ostiary.AppFact{Account: 1, Token: 3, ID: 4, Name: "curl", State: ostiary.Allowed}},
+	}
+	reason := func(e *edge.Edge) ostiary.Reason {
+		q := ostiary.Question{At: time.Now()}
+		q.Shown, q.Token, q.App = ostiary.ShownToken, secret, "curl"
+		return e.Check(t.Context(), &q).Reason
+	}
+	one := newServer(t, story...)
+	o := one.options()
+	e, stop := start(t, o)
+	eventually(t, "the edge lets it in", func() bool { return reason(e) == ostiary.OK })
+	one.change(1, token(true))
+	eventually(t, "the edge refuses it", func() bool { return reason(e) == ostiary.BadToken })
+	stop()
+
+	other := newServer(t, story...)
+	for range 5 {
+		other.change(2)
+	}
+	o.Server = other.http.URL
+	e, _ = start(t, o)
+	eventually(t, "the edge holds the other log", func() bool { return e.Directory.Head() == other.dir.Head() })
+	if err := e.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := reason(e); got != ostiary.BadToken {
+		t.Errorf("a token that the edge knows as retired is answered %v", got)
+	}
+	fresh := other.options()
+	e, _ = start(t, fresh)
+	eventually(t, "one that never knew of it lets it in", func() bool { return reason(e) == ostiary.OK })
+}
