@@ -39,7 +39,7 @@ type Options struct {
 	// It belongs to this program alone.
 	Folder string
 
-	// Lease is how long decisions are made without hearing from the server. Zero is 60 seconds.
+	// Lease is how long decisions are made without hearing from the server, 24 hours at most. Zero is 60 seconds.
 	Lease time.Duration
 
 	// Rules say which role requests need; nil is reading for Read Only, and the rest for Normal.
@@ -105,7 +105,7 @@ func (o Options) node() (ostiary.Node, error) {
 		n.Name = host
 	}
 	if o.Folder == "" {
-		n.ID = rand.Text()
+		n.ID = rand.Text() + ostiary.PassingID
 		return n, nil
 	}
 	if err := os.MkdirAll(o.Folder, 0o700); err != nil {

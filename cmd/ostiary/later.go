@@ -138,7 +138,7 @@ func (l *later) Hints(ctx context.Context) <-chan uint64 {
 	return out
 }
 
-// KeepNodes, PutNodes, Nodes and DropNode are those of the database's registry.
+// KeepNodes, PutNodes, Nodes, DropNode and DropSilent are those of the database's registry.
 func (l *later) KeepNodes(ctx context.Context, nodes ...ostiary.Node) error {
 	if db := l.db.Load(); db != nil {
 		return db.Registry().KeepNodes(ctx, nodes...)
@@ -163,6 +163,13 @@ func (l *later) Nodes(ctx context.Context) ([]ostiary.Node, error) {
 func (l *later) DropNode(ctx context.Context, id string) error {
 	if db := l.db.Load(); db != nil {
 		return db.Registry().DropNode(ctx, id)
+	}
+	return l.away()
+}
+
+func (l *later) DropSilent(ctx context.Context, nodes ...ostiary.Node) error {
+	if db := l.db.Load(); db != nil {
+		return db.Registry().DropSilent(ctx, nodes...)
 	}
 	return l.away()
 }

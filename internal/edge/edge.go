@@ -56,6 +56,9 @@ type Edge struct {
 // New makes an edge, from its local copy where there is one within its lease. It decides once it has heard
 // from the server. Start follows.
 func New(o Options) (*Edge, error) {
+	if o.Node.Lease <= 0 || o.Node.Lease > feed.MostLease {
+		return nil, fmt.Errorf("the lease of an edge is more than nothing and at most %v, and not %v", feed.MostLease, o.Node.Lease)
+	}
 	e := &Edge{opt: o, Directory: directory.New(), ring: new(feed.Ring)}
 	e.memory = e.Directory
 	if o.Wrap != nil {

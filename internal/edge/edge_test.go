@@ -103,6 +103,19 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	t.Fatalf("not after ten seconds: %s", what)
 }
 
+// Nobody waits for longer than a day for a node that is gone.
+func TestAnEdgeHasALeaseWithinBounds(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	for _, lease := range []time.Duration{0, -time.Second, 25 * time.Hour, 1<<63 - 1} {
+		o := s.options()
+		o.Node.Lease = lease
+		if _, err := edge.New(o); err == nil {
+			t.Errorf("an edge has a lease of %v", lease)
+		}
+	}
+}
+
 // An edge that knows of a retirement refuses the token, also where the log that it follows has lost it.
 func TestWhatWasRetiredStaysRefusedWhenTheLogWentAnotherWay(t *testing.T) {
 	t.Parallel()

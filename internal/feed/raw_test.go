@@ -114,3 +114,60 @@ func TestARevokedFollowerIsHeardNoMore(t *testing.T) {
 	go r.next(0)
 	s.eventually("the server has let go of it", func() bool { return s.open.Load() == 0 })
 }
+
+// What a follower says is held against what it was sent, and its id is one of its credential.
+func TestAFollowerIsNotBelievedBeyondWhatItWasSent(t *testing.T) {
+	t.Parallel()
+	s := newSource(t)
+	row := func(id string) (ostiary.Node, bool) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		n, found := s.vouched[id]
+		return n, found
+	}
+	r := s.raw(greeting("server"))
+	if err := r.say('p', map[string]any{"stamp": 1, "applied": 1}); err != nil {
+		t.Fatal(err)
+	}
+	for more := true; more; {
+		text, ok := r.next('c')
+		if !ok {
+			t.Fatal("it is not sent everything")
+		}
+		more = len(text) > 0
+	}
+	if n, _ := row("1.server"); n.Applied != 0 {
+		t.Errorf("before it can hold the copy, revision %d counts as applied", n.Applied)
+	}
+	if err := r.say('p', map[string]any{"stamp": 2, "applied": 1}); err != nil {
+		t.Fatal(err)
+	}
+	s.eventually("what it was sent counts as applied", func() bool {
+		n, _ := row("1.server")
+		return n.Applied == 1
+	})
+	if _, found := row("server"); found {
+		t.Error("it stands under the id that it says, which may be anybody's")
+	}
+	for _, applied := range []uint64{2, 1 << 63} {
+		for kind, what := range map[byte]any{
+			'p': map[string]any{"stamp": 1, "applied": applied},
+			'n': map[string]any{"stamp": 1, "node": ostiary.Node{ID: "b", Name: "b", Lease: time.Minute, Applied: applied}},
+		} {
+			r := s.raw(greeting("a"))
+			if _, ok := r.next('c'); !ok {
+				t.Fatal("it is not sent everything")
+			}
+			go r.say(kind, what)
+			for ok := true; ok; {
+				_, ok = r.next('c')
+			}
+			for id, n := range map[string]string{"1.a": "the follower", "1.b": "one behind it"} {
+				if row, _ := row(id); row.Applied > 1 {
+					t.Errorf("of %s, revision %d counts as applied, and 1 was sent", n, row.Applied)
+				}
+			}
+		}
+	}
+	s.eventually("those that say more than can be are cut off", func() bool { return s.open.Load() == 1 })
+}

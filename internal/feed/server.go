@@ -48,12 +48,13 @@ type Server struct {
 	opt    Options
 	ends   context.Context // when the server stops
 	stop   context.CancelFunc
+	books  books
 }
 
 // NewServer makes it. The ring is told of each change after the source holds it.
 func NewServer(s Source, r *Ring, o Options) *Server {
 	ends, stop := context.WithCancel(context.Background())
-	return &Server{source: s, ring: r, opt: o, ends: ends, stop: stop}
+	return &Server{source: s, ring: r, opt: o, ends: ends, stop: stop, books: books{by: map[ostiary.ID]*book{}}}
 }
 
 // Close ends every stream.
@@ -79,7 +80,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	secret, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	credential := ostiary.ReadSecret(secret).Hash()
-	if _, known := s.source.Edge(credential); !bearer || !known {
+	edge, known := s.source.Edge(credential)
+	if !bearer || !known {
 		w.Header().Set("Www-Authenticate", `Bearer realm="Ostiary feed"`)
 		refuse(w, control, http.StatusUnauthorized, "this needs the credential of an edge: ostiary node issue makes one")
 		return
@@ -89,15 +91,20 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, control, http.StatusMethodNotAllowed, "a follower opens the stream with POST")
 		return
 	}
+	if err := s.books.enter(edge.ID); err != nil {
+		refuse(w, control, http.StatusTooManyRequests, err.Error())
+		return
+	}
 	ctx, end := context.WithCancelCause(r.Context())
 	defer end(nil)
 	defer context.AfterFunc(s.ends, func() { end(errors.New("the server stops")) })()
 	defer context.AfterFunc(ctx, func() { control.SetReadDeadline(time.Now()) })() // whoever reads stops waiting
 	st := &stream{
-		Server: s, credential: credential, control: control, in: bufio.NewReaderSize(r.Body, 32<<10),
+		Server: s, credential: credential, edge: edge.ID, control: control, in: bufio.NewReaderSize(r.Body, 32<<10),
 		out: bufio.NewWriterSize(w, 64<<10), ctx: ctx, end: end, pinged: make(chan struct{}, 1),
-		meeting: make(chan struct{}, contactsAtOnce), nodes: map[string]bool{},
+		meeting: make(chan struct{}, contactsAtOnce), nodes: map[string]ostiary.Node{},
 	}
+	defer st.left()
 	err := st.run(w)
 	end(err) // whoever reads, and whoever puts something on record, stops
 	st.working.Wait()

@@ -16,6 +16,7 @@ import (
 type stream struct {
 	*Server
 	credential ostiary.Hash
+	edge       ostiary.ID // whose credential it is
 	control    *http.ResponseController
 	in         *bufio.Reader
 	ctx        context.Context
@@ -26,10 +27,11 @@ type stream struct {
 	writing sync.Mutex
 	out     *bufio.Writer
 
-	mu     sync.Mutex
-	last   ping
-	nodes  map[string]bool // that it vouches for, itself among them
-	pinged chan struct{}
+	mu          sync.Mutex
+	last        ping
+	nodes       map[string]ostiary.Node // that it vouches for, itself among them, by the id that it says
+	floor, sent uint64                  // revisions: of the copy that it is sent, and the last that it was sent
+	pinged      chan struct{}
 
 	meeting chan struct{}
 	working sync.WaitGroup
@@ -58,6 +60,10 @@ func (s *stream) run(w http.ResponseWriter) error {
 	hi := welcome{Version: version, Node: s.opt.Name, Whole: !held, OtherLog: another}
 	if err := s.sendJSON(kindWelcome, hi); err != nil {
 		return err
+	}
+	s.sends(0, s.at.Revision)
+	if !held {
+		s.sends(notBefore, 0)
 	}
 	s.working.Go(s.listen)
 	if !held {
@@ -109,21 +115,12 @@ func (s *stream) another(at ostiary.Head) (bool, error) {
 	return known && chain != at.Chain, nil
 }
 
-// fit refuses a node whose texts could not be kept, or printed.
-func fit(n ostiary.Node) error {
-	for _, text := range []string{n.ID, n.Name, n.Version + ".", n.Via + "."} {
-		if ostiary.CheckAppName(text) != ostiary.OK {
-			return errors.New("a follower has an id and a name, each of 1 to 100 printable characters without a comma")
-		}
-	}
-	return nil
-}
-
 // whole sends everything.
 func (s *stream) whole() (err error) {
 	if s.at, err = s.source.Stream(s.ctx, pieces{s}); err != nil {
 		return fmt.Errorf("sending everything: %w", err)
 	}
+	s.sends(s.at.Revision, s.at.Revision)
 	return s.send(kindCopy, nil)
 }
 
@@ -190,6 +187,7 @@ func (s *stream) changes(to ostiary.Head) error {
 		if len(some) == 0 {
 			return s.flush() // the ring is told a moment after the source, and wakes this stream
 		}
+		s.goesOn(s.at.Revision + uint64(len(some)))
 		for _, c := range some {
 			if err := s.put(kindChange, c.text); err != nil {
 				return err

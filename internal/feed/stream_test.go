@@ -134,7 +134,7 @@ func (s *source) follower() (*sink, *feed.Client) {
 func (s *source) follows(to *sink) *feed.Client {
 	s.Helper()
 	c := feed.NewClient(feed.Settings{
-		Server: s.http.URL, Credential: credential, Node: ostiary.Node{ID: "n", Name: "near"}, Log: slog.New(slog.DiscardHandler),
+		Server: s.http.URL, Credential: credential, Node: ostiary.Node{ID: "n", Name: "near", Lease: time.Minute}, Log: slog.New(slog.DiscardHandler),
 	}, to, to)
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -170,7 +170,7 @@ func TestAFollowerHoldsWhatItsServerHolds(t *testing.T) {
 	s.eventually("its server vouches for it", func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		return s.vouched["n"].Applied == s.dir.Revision() && s.vouched["n"].Via == "server"
+		return s.vouched["1.n"].Applied == s.dir.Revision() && s.vouched["1.n"].Via == "server"
 	})
 	if to.fills.Load() != 1 {
 		t.Errorf("everything was sent %d times", to.fills.Load())
@@ -245,6 +245,10 @@ func TestWhatIsNoFollowerIsRefused(t *testing.T) {
 		"no JSON":         frame('h', "hello"),
 		"another frame":   frame('p', `{"version":1,"node":{"ID":"a","Name":"a"}}`),
 		"another version": frame('h', `{"version":2,"node":{"ID":"a","Name":"a"}}`),
+		"no lease":        frame('h', `{"version":1,"node":{"ID":"a","Name":"a"}}`),
+		"a lease back":    frame('h', `{"version":1,"node":{"ID":"a","Name":"a","Lease":-1000000000}}`),
+		"a huge lease":    frame('h', `{"version":1,"node":{"ID":"a","Name":"a","Lease":9223372036854775807}}`),
+		"a huge tail":     frame('h', `{"version":1,"node":{"ID":"a","Name":"a","Lease":1000000000,"Tail":9223372036854775807}}`),
 		"no name":         frame('h', `{"version":1,"node":{"ID":"a"}}`),
 		"a NUL":           frame('h', `{"version":1,"node":{"ID":"a\u0000","Name":"a"}}`),
 	} {
@@ -277,7 +281,7 @@ func TestAFollowerThatDiffersIsSentEverything(t *testing.T) {
 	s.eventually("it says what it holds", func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		return s.vouched["n"].Holds == s.dir.Holds()
+		return s.vouched["1.n"].Holds == s.dir.Holds()
 	})
 	set := func(at uint64, anew bool) {
 		s.mu.Lock()
@@ -312,7 +316,7 @@ func TestAFollowerThatStopsSaysSo(t *testing.T) {
 	stopped := func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		return s.vouched["n"].Stopped
+		return s.vouched["1.n"].Stopped
 	}
 	to.ticks.Store(1)
 	c.Stop(t.Context())

@@ -3,8 +3,6 @@ package feed
 import (
 	"fmt"
 	"time"
-
-	"ostiary"
 )
 
 // said is the last ping, and what the other nodes know of the follower and of those behind it.
@@ -12,8 +10,8 @@ func (s *stream) said() (ping, map[string]int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all := make(map[string]int64, len(s.nodes))
-	for id := range s.nodes {
-		all[id] = s.opt.Said(id)
+	for own, n := range s.nodes {
+		all[own] = s.opt.Said(n.ID)
 	}
 	return s.last, all
 }
@@ -22,7 +20,7 @@ func (s *stream) said() (ping, map[string]int64) {
 func (s *stream) differs(of map[string]int64) map[string]differs {
 	var all map[string]differs
 	for id := range of {
-		at, anew := s.opt.Differs(id)
+		at, anew := s.opt.Differs(s.edge.String() + "." + id)
 		if at == 0 {
 			continue
 		}
@@ -99,25 +97,6 @@ func (s *stream) heardPing(p ping) error {
 	case s.pinged <- struct{}{}:
 	default:
 	}
-	return nil
-}
-
-// mostVouched bounds how many nodes can lie behind one follower.
-const mostVouched = 10_000
-
-// vouch puts a node on record: the follower, or one behind it.
-func (s *stream) vouch(n ostiary.Node, stamp int64) error {
-	if err := fit(n); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	s.nodes[n.ID] = true
-	tooMany := len(s.nodes) > mostVouched
-	s.mu.Unlock()
-	if tooMany {
-		return fmt.Errorf("more than %d nodes lie behind it", mostVouched)
-	}
-	s.opt.Vouch(n, stamp)
 	return nil
 }
 

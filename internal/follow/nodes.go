@@ -22,6 +22,8 @@ type Registry interface {
 	PutNodes(ctx context.Context, nodes ...ostiary.Node) error
 	Nodes(ctx context.Context) ([]ostiary.Node, error)
 	DropNode(ctx context.Context, id string) error
+	// DropSilent forgets nodes that have said nothing since the beat that they are given with.
+	DropSilent(ctx context.Context, nodes ...ostiary.Node) error
 }
 
 // A Memory is what a node says the revision of.
@@ -107,6 +109,7 @@ func (n *Nodes) Run(ctx context.Context) {
 	running.Go(func() { n.confirm(ctx) })
 	running.Go(func() { n.beat(ctx) })
 	running.Go(func() { n.passOn(ctx) })
+	running.Go(func() { n.prune(ctx) })
 	if n.comparer.mend != nil {
 		running.Go(func() { n.mendOnDoubt(ctx) })
 	}
@@ -168,16 +171,18 @@ func (n *Nodes) speak(ctx context.Context, stopped bool) error {
 	nodes, stamps := n.speakers()
 	me := n.now(stopped)
 	me.Holds = n.memory.Holds()
-	if err := n.reg.KeepNodes(ctx, append(nodes, me)...); err != nil {
+	if err := n.reg.KeepNodes(ctx, me); err != nil {
 		return err
 	}
 	n.spoken(before)
+	kept := puts(ctx, n.reg.KeepNodes, nodes) // apart, so that none of them keeps this node from its word
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for id, stamp := range stamps {
-		v := n.vouched[id]
-		v.said = stamp
-		n.vouched[id] = v
+	for _, node := range kept {
+		if v, known := n.vouched[node.ID]; known {
+			v.said = stamps[node.ID]
+			n.vouched[node.ID] = v
+		}
 	}
 	return nil
 }
@@ -301,7 +306,7 @@ func (n *Nodes) passOn(ctx context.Context) {
 		}
 		if nodes := n.toPassOn(again); len(nodes) > 0 {
 			within, stop := context.WithTimeout(ctx, patience)
-			n.reg.PutNodes(within, nodes...)
+			puts(within, n.reg.PutNodes, nodes)
 			stop()
 		}
 	}
