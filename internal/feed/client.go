@@ -63,6 +63,8 @@ type Client struct {
 	waiting map[uint64]chan met
 	number  uint64
 	said    map[string]int64 // by node: what the others know of it
+	began   time.Duration    // this process, on the lease's clock
+	pinged  atomic.Int64     // the last stamp that was sent
 	failed  atomic.Pointer[error]
 	changed chan struct{} // something was applied that the server is to be told
 
@@ -90,7 +92,7 @@ func NewClient(set Settings, sink Sink, lease Lease) *Client {
 		}
 	}
 	return &Client{
-		set: set, sink: sink, lease: lease, waiting: map[uint64]chan met{}, said: map[string]int64{},
+		set: set, sink: sink, lease: lease, began: lease.Now(), waiting: map[uint64]chan met{}, said: map[string]int64{},
 		changed: make(chan struct{}, 1), known: make(chan struct{}),
 	}
 }

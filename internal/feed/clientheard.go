@@ -102,6 +102,9 @@ func (c *Client) heard(kind byte, payload []byte) error {
 				a.Head, at.Revision)
 		}
 		if a.Stamp != 0 {
+			if !c.mine(a.Stamp) || a.Age < 0 {
+				return fmt.Errorf("the server answers stamp %d with an age of %v; no such ping was sent", a.Stamp, a.Age)
+			}
 			c.lease.Renew(time.Duration(a.Stamp) - a.Age)
 		}
 		c.heardOf(a.Said)
@@ -133,7 +136,11 @@ func (c *Client) heardOf(said map[string]int64) {
 		c.said[id] = stamp
 	}
 	c.mu.Unlock()
-	if stamp := said[c.set.Node.ID]; stamp != 0 {
+	if stamp := said[c.set.Node.ID]; c.mine(stamp) {
 		c.lease.Spoke(time.Duration(stamp))
 	}
 }
+
+// mine says whether a stamp can be of a ping of this process. The server may still know one of an earlier life, by
+// another clock: after another boot, or on another machine.
+func (c *Client) mine(stamp int64) bool { return stamp >= int64(c.began) && stamp <= c.pinged.Load() }

@@ -36,6 +36,7 @@ func (c *Client) speak(ctx context.Context, up *upward, end context.CancelCauseF
 	var said time.Time
 	for {
 		p := ping{Stamp: int64(c.lease.Now()), Applied: c.sink.Head().Revision, Stopped: c.stopping.Load()}
+		c.pinged.Store(p.Stamp)
 		if time.Since(said) >= time.Second {
 			holds := c.sink.Holds()
 			p.Holds, said = &holds, time.Now()

@@ -2,6 +2,7 @@ package feed_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -34,6 +35,8 @@ type source struct {
 
 	mu      sync.Mutex
 	vouched map[string]ostiary.Node
+	stamps  map[string]int64
+	said    int64  // what the others know of each follower; zero: its last stamp
 	differs uint64 // from what the follower holds, at this revision
 	anew    bool
 	age     atomic.Int64
@@ -43,19 +46,23 @@ type source struct {
 
 func newSource(t *testing.T) *source {
 	t.Helper()
-	s := &source{T: t, dir: directory.New(), ring: new(feed.Ring), vouched: map[string]ostiary.Node{}}
+	s := &source{T: t, dir: directory.New(), ring: new(feed.Ring), vouched: map[string]ostiary.Node{}, stamps: map[string]int64{}}
 	s.dir.SetReady(true)
 	s.change(ostiary.Fact{Edge: &ostiary.EdgeFact{ID: 1, Name: "near", Hash: credential.Hash()}})
 	s.ring.Begin(s.dir.Head())
 	s.feed = feed.NewServer(s.dir, s.ring, feed.Options{
 		Name: "server", Log: slog.New(slog.DiscardHandler),
 		Lease: func() (age, limit time.Duration) { return time.Duration(s.age.Load()), time.Minute },
-		Vouch: func(n ostiary.Node, _ int64) {
+		Vouch: func(n ostiary.Node, stamp int64) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			s.vouched[n.ID] = n
+			s.vouched[n.ID], s.stamps[n.ID] = n, stamp
 		},
-		Said: func(string) int64 { return 7 },
+		Said: func(id string) int64 {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return cmp.Or(s.said, s.stamps[id])
+		},
 		Differs: func(string) (uint64, bool) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
@@ -166,7 +173,7 @@ func TestAFollowerHoldsWhatItsServerHolds(t *testing.T) {
 	s.eventually("its age is that of the server, counted from its own ping", func() bool {
 		return time.Duration(to.asOf.Load()) == now-3*time.Second
 	})
-	s.eventually("it knows what the others have heard", func() bool { return to.spoke.Load() == 7 })
+	s.eventually("it knows what the others have heard", func() bool { return to.spoke.Load() == int64(now) })
 	s.eventually("its server vouches for it", func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -356,4 +363,27 @@ func TestAFollowerOfAnotherLogIsNotCalledFresh(t *testing.T) {
 	if why := feed.Fill(to.why.Load()); why != feed.OtherLog {
 		t.Errorf("it is told that everything is sent for reason %d, want %d", why, feed.OtherLog)
 	}
+}
+
+// The server may still hold a stamp of an earlier life of a follower, from before another boot or on another machine.
+func TestAStampOfAnotherClockIsNotBelieved(t *testing.T) {
+	t.Parallel()
+	s := newSource(t)
+	say := func(stamp int64) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.said = stamp
+	}
+	to := &sink{Directory: directory.New(), folder: t.TempDir()}
+	for _, stamp := range []time.Duration{now + 240*time.Hour, now - time.Nanosecond} {
+		say(int64(stamp))
+		s.follows(to)
+		s.eventually("it is level", func() bool { return to.State() == s.dir.State() && to.asOf.Load() != 0 })
+		time.Sleep(700 * time.Millisecond)
+		if got := to.spoke.Load(); got != 0 {
+			t.Errorf("at %v, having said nothing before, it believes that the others know of %v", now, time.Duration(got))
+		}
+	}
+	say(0)
+	s.eventually("it believes its own", func() bool { return to.spoke.Load() == int64(now) })
 }

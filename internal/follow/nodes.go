@@ -179,7 +179,7 @@ func (n *Nodes) speak(ctx context.Context, stopped bool) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, node := range kept {
-		if v, known := n.vouched[node.ID]; known {
+		if v, known := n.vouched[node.ID]; known && stamps[node.ID] <= v.stamp {
 			v.said = stamps[node.ID]
 			n.vouched[node.ID] = v
 		}
@@ -264,6 +264,9 @@ func (n *Nodes) Vouch(node ostiary.Node, stamp int64) {
 	was, known := n.vouched[node.ID]
 	if node.Holds.Head.Revision == 0 {
 		node.Holds = was.node.Holds
+	}
+	if stamp < was.stamp { // its clock is another one now, and what was said by the old one means nothing to it
+		was.said = 0
 	}
 	n.vouched[node.ID] = vouched{node, stamp, was.said, true}
 	if !known {

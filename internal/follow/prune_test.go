@@ -114,3 +114,24 @@ func TestWhoNeverComesBackIsTakenOffTheRecord(t *testing.T) {
 		t.Errorf("on record are %v, want %v", got, want)
 	}
 }
+
+func TestAStampThatGoesBackIsOfAnotherClock(t *testing.T) {
+	t.Parallel()
+	quiet := slog.New(slog.DiscardHandler)
+	dir := directory.New()
+	n := follow.NewNodes(follow.NewLocal(), ostiary.Node{ID: "a", Name: "a", Lease: time.Minute},
+		follow.NewShared(nil, dir, time.Minute, nil, quiet), dir, within, quiet)
+	e := ostiary.Node{ID: "1.e", Name: "e", Via: "a", Lease: time.Minute}
+	for _, stamp := range []int64{1000, 7} {
+		n.Vouch(e, stamp)
+		if got := n.Said("1.e"); got != 0 {
+			t.Errorf("with stamp %d, it is told that the others know of %d", stamp, got)
+		}
+		if err := n.Join(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := n.Said("1.e"); got != stamp {
+			t.Errorf("with stamp %d, it is told that the others know of %d", stamp, got)
+		}
+	}
+}
