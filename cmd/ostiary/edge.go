@@ -88,9 +88,7 @@ func (e *edgeNode) open() (err error) {
 	if err != nil {
 		return err
 	}
-	if e.me, err = selfOf(cfg); err != nil {
-		return err
-	}
+	e.me = selfOf(cfg)
 	rules, err := config.LoadRules(cfg.Rules)
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ package edge
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -20,14 +21,15 @@ import (
 	"ostiary/internal/directory"
 	"ostiary/internal/feed"
 	"ostiary/internal/follow"
+	"ostiary/internal/hold"
 )
 
 // Options say whom an edge follows, and how it decides.
 type Options struct {
 	Server     string // the URL of the node that it follows
 	Credential ostiary.SecretText
-	Node       ostiary.Node // its id, name, version, lease, and whether it serves stale
-	Data       string       // the folder of its local copy; empty: it keeps none
+	Node       ostiary.Node // its name, version, lease, and whether it serves stale
+	Data       string       // the folder of its local copy and its id, for it alone; empty: it keeps none
 	Settings   authority.Settings
 	HTTP       *http.Client // nil: one of its own
 	Log        *slog.Logger
@@ -48,6 +50,7 @@ type Edge struct {
 	client *feed.Client
 	uses   *uses
 	keeper *follow.Keeper
+	lock   *hold.Lock // of its folder; nil where it has none
 
 	stop    context.CancelFunc
 	running sync.WaitGroup
@@ -60,6 +63,9 @@ func New(o Options) (*Edge, error) {
 		return nil, fmt.Errorf("the lease of an edge is more than nothing and at most %v, and not %v", feed.MostLease, o.Node.Lease)
 	}
 	e := &Edge{opt: o, Directory: directory.New(), ring: new(feed.Ring)}
+	if err := e.identify(); err != nil {
+		return nil, err
+	}
 	e.memory = e.Directory
 	if o.Wrap != nil {
 		e.memory = o.Wrap(e.Directory)
@@ -70,16 +76,32 @@ func New(o Options) (*Edge, error) {
 	}
 	e.Follower = follow.NewFar(e.memory, lease, o.Log)
 	e.client = feed.NewClient(feed.Settings{
-		Server: o.Server, Credential: o.Credential, Node: o.Node, HTTP: o.HTTP, Log: o.Log,
+		Server: o.Server, Credential: o.Credential, Node: e.opt.Node, HTTP: o.HTTP, Log: o.Log,
 	}, sink{e}, e.Follower)
 	e.uses = newUses(e.client)
 	e.Authority = authority.NewFar(e.Directory, e.Follower, e.uses, e.meet, o.Settings)
 	if o.Data != "" {
 		if err := e.begin(); err != nil {
-			return nil, err
+			return nil, errors.Join(err, e.lock.Release())
 		}
 	}
 	return e, nil
+}
+
+// identify gives the edge its id, and the folder to this process alone. An edge that keeps nothing is another one
+// whenever it begins.
+func (e *Edge) identify() (err error) {
+	if e.opt.Data == "" {
+		e.opt.Node.ID = rand.Text() + ostiary.PassingID
+		return nil
+	}
+	if e.lock, err = hold.Folder(e.opt.Data); err != nil {
+		return err
+	}
+	if e.opt.Node.ID, err = follow.EdgeID(e.opt.Data); err != nil {
+		return errors.Join(err, e.lock.Release())
+	}
+	return nil
 }
 
 // copyFile is where memory is kept.
@@ -179,6 +201,9 @@ func (e *Edge) Close(ctx context.Context) error {
 		done()
 		e.stop()
 		e.running.Wait()
+	}
+	if e.lock != nil {
+		err = errors.Join(err, e.lock.Release())
 	}
 	return err
 }

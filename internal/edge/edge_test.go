@@ -2,8 +2,14 @@ package edge_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"maps"
 	"net/http/httptest"
+	"os"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -13,6 +19,7 @@ import (
 	"ostiary/internal/directory"
 	"ostiary/internal/edge"
 	"ostiary/internal/feed"
+	"ostiary/internal/hold"
 )
 
 var credential = authority.EdgeFormat().New()
@@ -75,7 +82,7 @@ func (s *server) change(log byte, facts ...ostiary.Fact) {
 // options are those of an edge that follows a server.
 func (s *server) options() edge.Options {
 	return edge.Options{
-		Server: s.http.URL, Credential: credential, Node: ostiary.Node{ID: "n", Name: "near", Lease: time.Minute},
+		Server: s.http.URL, Credential: credential, Node: ostiary.Node{Name: "near", Lease: time.Minute},
 		Data: s.TempDir(), Log: slog.New(slog.DiscardHandler),
 	}
 }
@@ -113,6 +120,47 @@ func TestAnEdgeHasALeaseWithinBounds(t *testing.T) {
 		if _, err := edge.New(o); err == nil {
 			t.Errorf("an edge has a lease of %v", lease)
 		}
+	}
+}
+
+// A folder is one process's. Its edge has one id there; a copy of the folder is another edge, because whoever it was
+// copied from may still decide.
+func TestAFolderIsOneEdge(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	o := s.options()
+	ids := func() (all []string) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return slices.Sorted(maps.Keys(s.heard))
+	}
+	_, stop := start(t, o)
+	eventually(t, "it follows", func() bool { return len(ids()) == 1 })
+	if _, err := edge.New(o); !errors.Is(err, hold.ErrInUse) || !strings.Contains(err.Error(), fmt.Sprint(os.Getpid())) {
+		t.Errorf("a second one begins with the folder: %v", err)
+	}
+	clone := o
+	clone.Data = t.TempDir()
+	if err := os.CopyFS(clone.Data, os.DirFS(o.Data)); err != nil {
+		t.Fatal(err)
+	}
+	start(t, clone)
+	eventually(t, "the copy is another edge", func() bool { return len(ids()) == 2 })
+	all := ids()
+	if folder, _, _ := strings.Cut(all[0], "-"); !strings.HasPrefix(all[1], folder+"-") {
+		t.Errorf("%v do not say that one comes from the other", all)
+	}
+	stop()
+	_, stop = start(t, o)
+	time.Sleep(time.Second)
+	if got := ids(); !slices.Equal(got, all) {
+		t.Errorf("begun anew where it was, an edge has another id: %v, before %v", got, all)
+	}
+	stop()
+	if lock, err := hold.Folder(o.Data); err != nil {
+		t.Errorf("after it was closed the folder is held: %v", err)
+	} else if err := lock.Release(); err != nil {
+		t.Error(err)
 	}
 }
 

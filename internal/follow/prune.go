@@ -68,7 +68,7 @@ func (n *Nodes) over() (over []ostiary.Node) {
 	return over
 }
 
-// folderOf is the part of an edge's id that stays when its folder moves to another place: see FolderID.
+// folderOf is the part of an edge's id that stays when its folder moves to another place: see EdgeID.
 func folderOf(id string) (folder string, has bool) {
 	i := strings.LastIndexByte(id, '-')
 	return id[:max(i, 0)], i > 0
