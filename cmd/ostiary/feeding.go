@@ -36,7 +36,7 @@ func (f fed) Apply(c ostiary.Change, emails map[ostiary.ID]string) error {
 func (n *node) newFeed() *feed.Server {
 	return feed.NewServer(n.directory, n.ring, feed.Options{
 		Name: n.me.Name, Lease: n.follower.Lease, Vouch: n.nodes.Vouch, Said: n.nodes.Said, Differs: n.nodes.Differs,
-		Log: n.log, Chain: n.chainAt,
+		Log: n.log, Chain: n.chainAt, Folder: n.cfg.Data,
 		Meet: func(ctx context.Context, c feed.Contact) (uint64, error) {
 			return n.Authority.Meet(ctx, authority.Contact{
 				Account: c.Account, Token: c.Token, Name: c.Name, From: c.From, Agent: c.Agent, Request: c.Request,

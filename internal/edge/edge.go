@@ -212,7 +212,7 @@ func (e *Edge) Close(ctx context.Context) error {
 func (e *Edge) Feed() *feed.Server {
 	return feed.NewServer(e.Directory, e.ring, feed.Options{
 		Name: e.opt.Node.Name, Lease: e.Follower.Lease, Vouch: e.client.Vouch, Said: e.client.Said,
-		Differs: e.client.Differs, Meet: e.client.Meet, Use: e.client.Use, Log: e.opt.Log,
+		Differs: e.client.Differs, Meet: e.client.Meet, Use: e.client.Use, Log: e.opt.Log, Folder: e.opt.Data,
 	})
 }
 

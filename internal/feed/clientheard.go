@@ -33,7 +33,7 @@ func (c *Client) read(in io.Reader, up *upward, silent *time.Timer) error {
 		case c.anew():
 			why = Wrong
 		}
-		if err := c.fill(next, why); err != nil {
+		if err := c.fill(next, why, silent); err != nil {
 			return err
 		}
 		c.filled()
@@ -53,7 +53,7 @@ func (c *Client) read(in io.Reader, up *upward, silent *time.Timer) error {
 }
 
 // fill reads a whole copy.
-func (c *Client) fill(next func() (byte, []byte, error), why Fill) error {
+func (c *Client) fill(next func() (byte, []byte, error), why Fill, silent *time.Timer) error {
 	pr, pw := io.Pipe()
 	filled := make(chan error, 1)
 	go func() {
@@ -63,11 +63,16 @@ func (c *Client) fill(next func() (byte, []byte, error), why Fill) error {
 	}()
 	for {
 		kind, payload, err := next()
+		if err == nil && kind == kindStill {
+			continue
+		}
 		if err == nil && kind != kindCopy {
 			err = fmt.Errorf("%q comes in the middle of a copy", kind)
 		}
 		if err == nil && len(payload) == 0 {
 			pw.Close()
+			silent.Stop() // what the server says meanwhile is read later
+			defer silent.Reset(heardWithin)
 			return <-filled
 		}
 		if err == nil {

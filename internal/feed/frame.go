@@ -26,6 +26,7 @@ const version = 1
 const (
 	kindWelcome = 'w' // who feeds
 	kindCopy    = 'c' // a piece of a whole copy; an empty one ends it
+	kindStill   = 's' // a copy is being made: the server is there
 	kindChange  = 'l' // one entry of the log
 	kindAge     = 'a' // how old what was sent so far is
 	kindMet     = 'm' // what became of a contact

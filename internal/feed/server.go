@@ -39,6 +39,8 @@ type Options struct {
 	Meet  func(ctx context.Context, c Contact) (revision uint64, err error)
 	Use   func(ctx context.Context, rows []byte) error
 	Log   *slog.Logger
+	// Folder is where copies are written that are on their way to followers; empty: where the system has such files.
+	Folder string
 }
 
 // A Server feeds followers.
@@ -49,12 +51,18 @@ type Server struct {
 	ends   context.Context // when the server stops
 	stop   context.CancelFunc
 	books  books
+	copies *copies
+
+	transfer func(size int64) time.Duration // how long a follower may take for a copy
 }
 
 // NewServer makes it. The ring is told of each change after the source holds it.
 func NewServer(s Source, r *Ring, o Options) *Server {
 	ends, stop := context.WithCancel(context.Background())
-	return &Server{source: s, ring: r, opt: o, ends: ends, stop: stop, books: books{by: map[ostiary.ID]*book{}}}
+	return &Server{
+		source: s, ring: r, opt: o, ends: ends, stop: stop, books: books{by: map[ostiary.ID]*book{}},
+		copies: &copies{source: s, ring: r, folder: o.Folder, ends: ends}, transfer: transferWithin,
+	}
 }
 
 // Close ends every stream.

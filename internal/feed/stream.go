@@ -67,7 +67,7 @@ func (s *stream) run(w http.ResponseWriter) error {
 	}
 	s.working.Go(s.listen)
 	if !held {
-		if err := s.whole(); err != nil {
+		if err := s.whole(h.Anew); err != nil {
 			return err
 		}
 	}
@@ -113,32 +113,6 @@ func (s *stream) another(at ostiary.Head) (bool, error) {
 		known = true
 	}
 	return known && chain != at.Chain, nil
-}
-
-// whole sends everything.
-func (s *stream) whole() (err error) {
-	if s.at, err = s.source.Stream(s.ctx, pieces{s}); err != nil {
-		return fmt.Errorf("sending everything: %w", err)
-	}
-	s.sends(s.at.Revision, s.at.Revision)
-	return s.send(kindCopy, nil)
-}
-
-// pieces sends what is written to it.
-type pieces struct{ s *stream }
-
-func (p pieces) Write(b []byte) (int, error) {
-	for rest := b; len(rest) > 0; {
-		n := min(len(rest), 1<<20)
-		if err := p.s.known(); err != nil {
-			return 0, err
-		}
-		if err := p.s.send(kindCopy, rest[:n]); err != nil {
-			return 0, err
-		}
-		rest = rest[n:]
-	}
-	return len(b), nil
 }
 
 // feed sends changes as they come, and answers pings.

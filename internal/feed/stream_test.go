@@ -42,15 +42,22 @@ type source struct {
 	age     atomic.Int64
 	met     atomic.Int64
 	open    atomic.Int64 // streams
+	came    atomic.Int64
 }
 
 func newSource(t *testing.T) *source {
 	t.Helper()
-	s := &source{T: t, dir: directory.New(), ring: new(feed.Ring), vouched: map[string]ostiary.Node{}, stamps: map[string]int64{}}
+	return newSourceOf(t, &gated{gate: func() {}})
+}
+
+func newSourceOf(t *testing.T, g *gated) *source {
+	t.Helper()
+	g.Directory = directory.New()
+	s := &source{T: t, dir: g.Directory, ring: new(feed.Ring), vouched: map[string]ostiary.Node{}, stamps: map[string]int64{}}
 	s.dir.SetReady(true)
 	s.change(ostiary.Fact{Edge: &ostiary.EdgeFact{ID: 1, Name: "near", Hash: credential.Hash()}})
 	s.ring.Begin(s.dir.Head())
-	s.feed = feed.NewServer(s.dir, s.ring, feed.Options{
+	s.feed = feed.NewServer(g, s.ring, feed.Options{
 		Name: "server", Log: slog.New(slog.DiscardHandler),
 		Lease: func() (age, limit time.Duration) { return time.Duration(s.age.Load()), time.Minute },
 		Vouch: func(n ostiary.Node, stamp int64) {
@@ -78,6 +85,7 @@ func newSource(t *testing.T) *source {
 	})
 	s.http = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.open.Add(1)
+		s.came.Add(1)
 		defer s.open.Add(-1)
 		s.feed.ServeHTTP(w, r)
 	}))
