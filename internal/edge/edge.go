@@ -7,11 +7,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -98,7 +96,10 @@ func (e *Edge) identify() (err error) {
 	if e.lock, err = hold.Folder(e.opt.Data); err != nil {
 		return err
 	}
-	if e.opt.Node.ID, err = follow.EdgeID(e.opt.Data); err != nil {
+	if e.opt.Node.ID, err = follow.EdgeID(e.opt.Data); err == nil {
+		err = removeParts(e.opt.Data)
+	}
+	if err != nil {
 		return errors.Join(err, e.lock.Release())
 	}
 	return nil
@@ -226,48 +227,4 @@ func (e *Edge) meet(ctx context.Context, c authority.Contact) error {
 		return &ostiary.Refusal{Reason: ostiary.Unavailable, Say: "The server cannot be reached.", Cause: err}
 	}
 	return e.memory.Wait(ctx, revision)
-}
-
-// A sink is memory as the feed fills it.
-type sink struct{ e *Edge }
-
-func (s sink) Head() ostiary.Head { return s.e.Directory.Head() }
-
-func (s sink) Holds() ostiary.Digests { return s.e.Directory.Holds() }
-
-func (s sink) Apply(c ostiary.Change, emails map[ostiary.ID]string) error {
-	if err := s.e.memory.Apply(c, emails); err != nil {
-		return err
-	}
-	return s.e.ring.Add(c, emails)
-}
-
-// Fill takes a whole copy. It comes by way of a file, so that half of one is never believed.
-func (s sink) Fill(r io.Reader, why feed.Fill) error {
-	f, err := os.CreateTemp(s.e.opt.Data, "memory-*.part")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = io.Copy(f, r)
-	if err = errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("receiving a copy: %w", err)
-	}
-	copied, _, err := directory.OpenCopy(f.Name())
-	if err != nil {
-		return err
-	}
-	if why == feed.Wrong {
-		copied.KeepNarrowed(s.e.Directory)
-	} else {
-		copied.KeepTaken(s.e.Directory, why == feed.OtherLog)
-	}
-	copied.SetReady(true)
-	if err := s.e.become(copied); err != nil {
-		return err
-	}
-	if s.e.keeper != nil {
-		s.e.keeper.Again()
-	}
-	return nil
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -31,18 +33,33 @@ type server struct {
 	ring *feed.Ring
 	http *httptest.Server
 
+	folder  string // where it writes copies
+	between func() // is called when a copy is about to be written
+
 	mu    sync.Mutex
 	heard map[string]int64 // by node: its last stamp
+}
+
+// A source calls the server before it writes a copy.
+type source struct {
+	*directory.Directory
+	s *server
+}
+
+func (o source) Stream(ctx context.Context, w io.Writer) (ostiary.Head, error) {
+	o.s.between()
+	return o.Directory.Stream(ctx, w)
 }
 
 func newServer(t *testing.T, facts ...ostiary.Fact) *server {
 	t.Helper()
 	s := &server{T: t, dir: directory.New(), ring: new(feed.Ring), heard: map[string]int64{}}
+	s.folder, s.between = t.TempDir(), func() {}
 	s.dir.SetReady(true)
 	s.change(1, append(facts, ostiary.Fact{Edge: &ostiary.EdgeFact{ID: 1, Name: "near", Hash: credential.Hash()}})...)
 	s.ring.Begin(s.dir.Head())
-	f := feed.NewServer(s.dir, s.ring, feed.Options{
-		Name: "server", Log: slog.New(slog.DiscardHandler),
+	f := feed.NewServer(source{s.dir, s}, s.ring, feed.Options{
+		Name: "server", Folder: s.folder, Log: slog.New(slog.DiscardHandler),
 		Lease: func() (age, limit time.Duration) { return 0, time.Minute },
 		Vouch: func(n ostiary.Node, stamp int64) {
 			s.mu.Lock()
@@ -108,6 +125,43 @@ func eventually(t *testing.T, what string, holds func() bool) {
 		}
 	}
 	t.Fatalf("not after ten seconds: %s", what)
+}
+
+// A copy on its way has no name: whoever is killed while it comes leaves nothing of it.
+func TestNothingIsLeftOfACopyOnItsWay(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	half := make(chan struct{})
+	s.between = func() {
+		<-half
+	}
+	o := s.options()
+	left := filepath.Join(o.Data, "memory-123.part")
+	if err := os.WriteFile(left, []byte("of an earlier life"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	e, _ := start(t, o)
+	names := func() string {
+		var all []string
+		for _, folder := range []string{o.Data, s.folder} {
+			entries, err := os.ReadDir(folder)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range entries {
+				all = append(all, e.Name())
+			}
+		}
+		return strings.Join(all, " ")
+	}
+	time.Sleep(500 * time.Millisecond)
+	if got := names(); got != "lock node node.place" {
+		t.Errorf("while a copy comes, the folders hold %s", got)
+	}
+	close(half)
+	if err := e.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // Nobody waits for longer than a day for a node that is gone.
