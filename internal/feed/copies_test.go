@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -31,9 +32,10 @@ func (s *source) crowd() {
 	s.Helper()
 	emails := map[ostiary.ID]string{}
 	var facts []ostiary.Fact
-	for id := range ostiary.ID(200_000) {
+	long := strings.Repeat("x", 2000)
+	for id := range ostiary.ID(10_000) {
 		facts = append(facts, ostiary.Fact{User: &ostiary.UserFact{ID: id + 1}})
-		emails[id+1] = fmt.Sprintf("somebody-with-a-long-name-of-more-than-70-letters-and-digits-%09d@example.com", id)
+		emails[id+1] = fmt.Sprint(id, long, "@example.com")
 	}
 	c := ostiary.Change{Revision: s.dir.Revision() + 1, Chain: ostiary.Hash{1}, Facts: facts}
 	if err := s.dir.Apply(c, emails); err != nil {
