@@ -29,7 +29,8 @@ func TestWhatWasTakenAwayStaysSoInContentsOfAnotherLog(t *testing.T) {
 		{
 			"denied, and the log takes a retirement back",
 			[]ostiary.Fact{app("curl", 4, ostiary.Denied), {Token: &ostiary.TokenFact{Account: 1, ID: 7, Retired: true}}},
-			[]ostiary.Fact{{Token: &ostiary.TokenFact{Account: 1, ID: 7}}}, false, ostiary.DeniedApp, 0,
+			[]ostiary.Fact{{Token: &ostiary.TokenFact{Account: 1, ID: 7}}},
+			false, ostiary.DeniedApp, 0,
 		},
 		{"denied, in another log", []ostiary.Fact{app("curl", 4, ostiary.Denied)}, nil, true, ostiary.DeniedApp, 0},
 		{"denied, and allowed since", []ostiary.Fact{app("curl", 4, ostiary.Denied)}, nil, false, ostiary.OK, ostiary.Normal},

@@ -228,7 +228,8 @@ func TestWhatWasRetiredStaysRefusedWhenTheLogWentAnotherWay(t *testing.T) {
 		}}
 	}
 	story := []ostiary.Fact{
-		{Account: &ostiary.AccountFact{ID: 1}}, token(false),
+		{Account: &ostiary.AccountFact{ID: 1}},
+		token(false),
 		{Secret: &ostiary.SecretFact{Account: 1, Token: 3, Hash: secret.Hash()}},
 		{App: &ostiary.AppFact{Account: 1, Token: 3, ID: 4, Name: "curl", State: ostiary.Allowed}},
 	}
