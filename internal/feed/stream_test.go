@@ -36,8 +36,9 @@ type source struct {
 	mu      sync.Mutex
 	vouched map[string]ostiary.Node
 	stamps  map[string]int64
-	said    int64  // what the others know of each follower; zero: its last stamp
-	differs uint64 // from what the follower holds, at this revision
+	chain   func(revision uint64) (ostiary.Hash, error) // of the log; nil: there is none to ask
+	said    int64                                       // what the others know of each follower; zero: its last stamp
+	differs uint64                                      // from what the follower holds, at this revision
 	anew    bool
 	age     atomic.Int64
 	met     atomic.Int64
@@ -82,6 +83,12 @@ func newSourceOf(t *testing.T, g *gated) *source {
 			return s.dir.Revision(), nil
 		},
 		Use: func(context.Context, []byte) error { return nil },
+		Chain: func(_ context.Context, revision uint64) (ostiary.Hash, error) {
+			if s.chain == nil {
+				return ostiary.Hash{}, errors.New("there is no log")
+			}
+			return s.chain(revision)
+		},
 	})
 	s.http = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.open.Add(1)
@@ -347,29 +354,6 @@ func TestAFollowerThatStopsSaysSo(t *testing.T) {
 	away := feed.NewClient(feed.Settings{Log: slog.New(slog.DiscardHandler)}, to, to)
 	if away.Stop(t.Context()); time.Since(begun) > time.Second {
 		t.Error("without a stream it waits")
-	}
-}
-
-// Memory may become that of another log at the same revision. Those that follow it are not told that they are level.
-func TestAFollowerOfAnotherLogIsNotCalledFresh(t *testing.T) {
-	t.Parallel()
-	s, other := newSource(t), newSource(t)
-	s.change(ostiary.Fact{User: &ostiary.UserFact{ID: 1}})
-	to, _ := s.follower()
-	s.eventually("it is level", func() bool { return to.Head() == s.dir.Head() && to.asOf.Load() != 0 })
-	change := ostiary.Change{Revision: other.dir.Revision() + 1, Chain: ostiary.Hash{9}, Facts: []ostiary.Fact{{
-		User: &ostiary.UserFact{ID: 1, Disabled: true},
-	}}}
-	if err := other.dir.Apply(change, nil); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.dir.Become(other.dir); err != nil {
-		t.Fatal(err)
-	}
-	s.ring.Begin(s.dir.Head())
-	s.eventually("it holds the other log", func() bool { return to.Head() == s.dir.Head() })
-	if why := feed.Fill(to.why.Load()); why != feed.OtherLog {
-		t.Errorf("it is told that everything is sent for reason %d, want %d", why, feed.OtherLog)
 	}
 }
 

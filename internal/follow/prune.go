@@ -74,22 +74,24 @@ func folderOf(id string) (folder string, has bool) {
 	return id[:max(i, 0)], i > 0
 }
 
-// mostTries bounds how often nodes are put on record in one go, when some of them cannot be.
-const mostTries = 64
+// mostFailures is after how many failures in a row it is the registry that cannot be reached: one node among
+// thousands that cannot be on record is found within fewer.
+const mostFailures = 16
 
 // puts says of several nodes what put does, many at a time, and gives those of which that could be said. One that
 // cannot be on record costs itself only.
 func puts(ctx context.Context, put func(context.Context, ...ostiary.Node) error, nodes []ostiary.Node) []ostiary.Node {
-	tries := 0
+	failures := 0
 	var some func([]ostiary.Node) []ostiary.Node
 	some = func(nodes []ostiary.Node) []ostiary.Node {
-		if tries++; len(nodes) == 0 || tries > mostTries || ctx.Err() != nil {
+		if len(nodes) == 0 || failures >= mostFailures || ctx.Err() != nil {
 			return nil
 		}
 		if put(ctx, nodes...) == nil {
+			failures = 0
 			return nodes
 		}
-		if len(nodes) == 1 {
+		if failures++; len(nodes) == 1 {
 			return nil
 		}
 		half := len(nodes) / 2
