@@ -83,9 +83,12 @@ func TestTheLogSaysWhetherAFollowerHoldsIt(t *testing.T) {
 func TestAFollowerIsNotSentWhatIsOlder(t *testing.T) {
 	t.Parallel()
 	s := newSource(t)
+	chain := func(revision uint64) (ostiary.Hash, error) { return ostiary.Hash{byte(revision), 1}, nil }
+	s.chain = chain
 	to := &sink{Directory: directory.New(), folder: t.TempDir()}
 	for revision := range uint64(5) {
-		c := ostiary.Change{Revision: revision + 1, Chain: ostiary.Hash{byte(revision + 1), 1}}
+		c := ostiary.Change{Revision: revision + 1}
+		c.Chain, _ = chain(c.Revision)
 		if err := to.Apply(c, nil); err != nil {
 			t.Fatal(err)
 		}
