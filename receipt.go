@@ -3,6 +3,7 @@ package ostiary
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -27,6 +28,12 @@ type Node struct {
 	Holds   Digests `json:",omitzero"` // what its memory held at one moment; of revision zero: it does not say
 	Differs bool    // at that revision this node's memory holds something else
 }
+
+// Passing says whether an id of this kind goes with its process: nobody comes back under it.
+func (n Node) Passing() bool { return strings.HasSuffix(n.ID, PassingID) }
+
+// PassingID is how the id of a node ends that keeps nothing, and so is another one whenever it begins.
+const PassingID = "~"
 
 // A Receipt says which nodes decide by a change, and from when on the others do, or answer 503.
 type Receipt struct {

@@ -2,8 +2,10 @@ package fleet
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -132,5 +134,22 @@ func TestAnEdgeHandsOnWhoTurnedUp(t *testing.T) {
 	})
 	if len(apps) != 1 || apps[0].Name != "newcomer" || apps[0].State != "allowed" {
 		t.Errorf("on record are %+v", apps)
+	}
+}
+
+// A supervisor that starts a second edge in a folder is told not to try again.
+func TestASecondEdgeInAFolderGivesUp(t *testing.T) {
+	long(t)
+	t.Parallel()
+	f := newFleet(t, []string{"a"})
+	near := f.edge("near", f.nodes[0])
+	second := exec.CommandContext(t.Context(), near.args[0], near.args[1:]...)
+	second.Env = near.env
+	text, err := second.CombinedOutput()
+	if code := second.ProcessState.ExitCode(); err == nil || code != 5 || !strings.Contains(string(text), near.data+" is held by process") {
+		t.Errorf("a second edge ends with %d, %v, and says %.300s", code, err, text)
+	}
+	if status, _, err := near.ask("nothing", "app0"); err != nil || status != 401 {
+		t.Errorf("the first one answers %d, %v", status, err)
 	}
 }

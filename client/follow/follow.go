@@ -7,13 +7,11 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -23,7 +21,6 @@ import (
 	"ostiary/internal/authority"
 	"ostiary/internal/credential"
 	"ostiary/internal/edge"
-	nodes "ostiary/internal/follow"
 	"ostiary/internal/gate"
 )
 
@@ -36,10 +33,10 @@ type Options struct {
 	Name string
 
 	// Folder is where a local copy is kept, so that the program can begin without the server; empty for none.
-	// It belongs to this program alone.
+	// It belongs to this program alone: a second one that begins with it gets an error.
 	Folder string
 
-	// Lease is how long decisions are made without hearing from the server. Zero is 60 seconds.
+	// Lease is how long decisions are made without hearing from the server, 24 hours at most. Zero is 60 seconds.
 	Lease time.Duration
 
 	// Rules say which role requests need; nil is reading for Read Only, and the rest for Normal.
@@ -69,6 +66,11 @@ func New(o Options) (*Follower, error) {
 	node, err := o.node()
 	if err != nil {
 		return nil, err
+	}
+	if o.Folder != "" {
+		if err := os.MkdirAll(o.Folder, 0o700); err != nil {
+			return nil, err
+		}
 	}
 	read, err := credential.New(credential.Settings{Format: format})
 	if err != nil {
@@ -104,16 +106,7 @@ func (o Options) node() (ostiary.Node, error) {
 		}
 		n.Name = host
 	}
-	if o.Folder == "" {
-		n.ID = rand.Text()
-		return n, nil
-	}
-	if err := os.MkdirAll(o.Folder, 0o700); err != nil {
-		return n, err
-	}
-	id, err := nodes.NodeID(filepath.Join(o.Folder, "node"))
-	n.ID = id
-	return n, err
+	return n, nil
 }
 
 // Ready returns once decisions are made, or ctx ends; then it says what keeps them from it.

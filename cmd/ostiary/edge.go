@@ -32,7 +32,8 @@ func edgeCommand() *cobra.Command {
 		Long: "Answer requests where the API lives, without a database: an edge follows a server over one stream, and\n" +
 			"decides from its own memory. It has the doors of 'ostiary serve', and no pages and no API. Retirements and\n" +
 			"denials reach it at once, and their receipts name it. Without the server it decides until its lease is over.\n\n" +
-			"The operator of the server issues its credential with 'ostiary node issue'. Other edges can follow an edge.",
+			"The operator of the server issues its credential with 'ostiary node issue'. Other edges can follow an edge.\n\n" +
+			"It exits with 5 where another process holds its data folder.",
 		Example: "  ostiary edge --server https://tokens.example.com --credential-file edge-credential --data /var/lib/ostiary-edge",
 		Args:    takes(),
 	}
@@ -88,9 +89,7 @@ func (e *edgeNode) open() (err error) {
 	if err != nil {
 		return err
 	}
-	if e.me, err = selfOf(cfg); err != nil {
-		return err
-	}
+	e.me = selfOf(cfg)
 	rules, err := config.LoadRules(cfg.Rules)
 	if err != nil {
 		return err

@@ -7,7 +7,7 @@ import "errors"
 const (
 	exitMissing = 3 // no database
 	exitBehind  = 4 // the database is older than what this node has seen
-	exitInUse   = 5 // another server uses the database
+	exitInUse   = 5 // another server uses the database, or another process the folder
 	exitNewer   = 6 // a newer version wrote the database
 	exitTaken   = 7 // another program listens at the address
 )

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"ostiary"
 	"ostiary/internal/authority"
@@ -35,7 +36,7 @@ func (f fed) Apply(c ostiary.Change, emails map[ostiary.ID]string) error {
 func (n *node) newFeed() *feed.Server {
 	return feed.NewServer(n.directory, n.ring, feed.Options{
 		Name: n.me.Name, Lease: n.follower.HandOn, Vouch: n.nodes.Vouch, Said: n.nodes.Said, Differs: n.nodes.Differs,
-		Log: n.log,
+		Log: n.log, Chain: n.chainAt, Folder: n.cfg.Data,
 		Meet: func(ctx context.Context, c feed.Contact) (uint64, error) {
 			return n.Authority.Meet(ctx, authority.Contact{
 				Account: c.Account, Token: c.Token, Name: c.Name, From: c.From, Agent: c.Agent, Request: c.Request,
@@ -50,4 +51,17 @@ func (n *node) newFeed() *feed.Server {
 			return err
 		},
 	})
+}
+
+// chainAt is the log's chain at a revision. An end of the log before it is no error: what is held there is of another.
+func (n *node) chainAt(ctx context.Context, revision uint64) (chain ostiary.Hash, err error) {
+	errRead := errors.New("read")
+	err = n.db.Changes(ctx, revision-1, func(c ostiary.Change) error {
+		chain = c.Chain
+		return errRead
+	})
+	if errors.Is(err, errRead) {
+		err = nil
+	}
+	return chain, err
 }

@@ -138,7 +138,7 @@ func (l *later) Hints(ctx context.Context) <-chan uint64 {
 	return out
 }
 
-// Gather, KeepNodes, PutNodes, Nodes and DropNode are those of the database's registry.
+// Gather, KeepNodes, PutNodes, Nodes, DropNode and DropSilent are those of the database's registry.
 func (l *later) Gather() {
 	if db := l.db.Load(); db != nil {
 		db.Registry().Gather()
@@ -169,6 +169,13 @@ func (l *later) Nodes(ctx context.Context, knows ostiary.Head) ([]ostiary.Node, 
 func (l *later) DropNode(ctx context.Context, id string) error {
 	if db := l.db.Load(); db != nil {
 		return db.Registry().DropNode(ctx, id)
+	}
+	return l.away()
+}
+
+func (l *later) DropSilent(ctx context.Context, nodes ...ostiary.Node) error {
+	if db := l.db.Load(); db != nil {
+		return db.Registry().DropSilent(ctx, nodes...)
 	}
 	return l.away()
 }

@@ -19,10 +19,12 @@ const streamsEnd = time.Second
 
 // openNodes makes what follows the log, and puts this node on record. It comes before memory is loaded.
 func (n *node) openNodes(ctx context.Context, log follow.Log, dir follow.Directory) error {
-	me, err := selfOf(n.cfg)
+	id, err := follow.NodeID(filepath.Join(n.cfg.Data, "node"))
 	if err != nil {
-		return err
+		return fmt.Errorf("naming this node: %w", err)
 	}
+	me := selfOf(n.cfg)
+	me.ID = id
 	n.me = me
 	if n.registry == nil {
 		followers, err := follow.OpenLocal(filepath.Join(n.cfg.Data, "followers"))
@@ -45,13 +47,9 @@ func (n *node) openNodes(ctx context.Context, log follow.Log, dir follow.Directo
 	return nil
 }
 
-// selfOf is a node as the others know it.
-func selfOf(cfg config.Config) (ostiary.Node, error) {
-	id, err := follow.NodeID(filepath.Join(cfg.Data, "node"))
-	if err != nil {
-		return ostiary.Node{}, fmt.Errorf("naming this node: %w", err)
-	}
-	me := ostiary.Node{ID: id, Name: cfg.NodeName, Version: programVersion(), Lease: cfg.Lease, Stale: cfg.ServeStale}
+// selfOf is a node as the others know it, but for its id.
+func selfOf(cfg config.Config) ostiary.Node {
+	me := ostiary.Node{Name: cfg.NodeName, Version: programVersion(), Lease: cfg.Lease, Stale: cfg.ServeStale}
 	if me.Name == "" {
 		me.Name = hostAndPort(cfg.Listen)
 	}
@@ -62,7 +60,7 @@ func selfOf(cfg config.Config) (ostiary.Node, error) {
 		me.Signs = assertion.Life
 		me.Tail = max(me.Tail, me.Signs)
 	}
-	return me, nil
+	return me
 }
 
 func hostAndPort(listen string) string {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ostiary/internal/config"
+	"ostiary/internal/hold"
 	"ostiary/internal/serve"
 	"ostiary/internal/store"
 )
@@ -77,6 +78,7 @@ func withExit(err error) error {
 		store.ErrMissing: exitMissing,
 		store.ErrBehind:  exitBehind,
 		store.ErrInUse:   exitInUse,
+		hold.ErrInUse:    exitInUse,
 		store.ErrNewer:   exitNewer,
 		serve.ErrTaken:   exitTaken,
 	} {

@@ -86,7 +86,7 @@ func New(store ostiary.Store, dir Directory, follow Follower, usage Usage, set S
 	}
 	a := &Authority{store: store, dir: dir, follow: follow, usage: usage, set: set, rates: newRates(set.RatePerSec)}
 	a.firsts = newFirsts(a, func(ctx context.Context, c Contact) error {
-		_, err := a.Meet(ctx, c)
+		_, err := a.meet(ctx, c, func() (tooFast, tell bool) { return c.TooFast, c.TooFast })
 		return err
 	})
 	return a

@@ -96,20 +96,42 @@ func (f *firsts) allows(d *ostiary.Decision, e *Contact) bool {
 	if c := f.a.set.Caps.Met(n, d.RecordAs); c != ostiary.NoCap {
 		return !n.Noted(c)
 	}
-	perSecond := f.a.set.Caps.NewAppsPerSecond
-	pace := f.pace[d.Account]
-	if pace == nil {
-		pace = rate.NewLimiter(rate.Limit(perSecond), perSecond)
-		f.pace[d.Account] = pace
-	}
-	if pace.Allow() {
+	if f.paced(d.Account) {
 		return true
 	}
-	e.TooFast = time.Since(f.noted[d.Account]) > time.Hour
-	if e.TooFast {
-		f.noted[d.Account] = time.Now()
-	}
+	e.TooFast = f.tells(d.Account)
 	return e.TooFast
+}
+
+// paced takes one of an account's new records of this second, if one is left.
+func (f *firsts) paced(account ostiary.ID) bool {
+	perSecond := f.a.set.Caps.NewAppsPerSecond
+	pace := f.pace[account]
+	if pace == nil {
+		pace = rate.NewLimiter(rate.Limit(perSecond), perSecond)
+		f.pace[account] = pace
+	}
+	return pace.Allow()
+}
+
+// tells says whether the log is to be told that an account goes too fast: once an hour.
+func (f *firsts) tells(account ostiary.ID) bool {
+	tell := time.Since(f.noted[account]) > time.Hour
+	if tell {
+		f.noted[account] = time.Now()
+	}
+	return tell
+}
+
+// far says of a contact at another node whether it comes too fast, and whether the log is to be told. What all
+// edges bring together keeps the pace of the account: each of them knows only its own.
+func (f *firsts) far(c Contact) (tooFast, tell bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !c.TooFast && f.paced(c.Account) {
+		return false, false
+	}
+	return true, f.tells(c.Account)
 }
 
 // fly makes the record apart from the request: who asked may have gone, and a database that is away
@@ -181,10 +203,15 @@ func newContact(d *ostiary.Decision, q *ostiary.Question) Contact {
 	return c
 }
 
-// Meet puts an application on record. The first state is computed inside the transaction that makes the
-// record, from the default at that revision. It gives the revision that has the record, once memory
-// stands there; zero: nothing had to be changed.
+// Meet puts an application on record that turned up at another node, at the pace of its account. It gives the
+// revision that has the record, once memory stands there; zero: nothing had to be changed.
 func (a *Authority) Meet(ctx context.Context, c Contact) (uint64, error) {
+	return a.meet(ctx, c, sync.OnceValues(func() (tooFast, tell bool) { return a.firsts.far(c) }))
+}
+
+// meet puts an application on record. The first state is computed inside the transaction that makes the
+// record, from the default at that revision. pace is asked where a new record is to be made.
+func (a *Authority) meet(ctx context.Context, c Contact, pace func() (tooFast, tell bool)) (uint64, error) {
 	// An edge says this too: nothing that a request could not bring is put on record.
 	if reason := ostiary.CheckAppName(c.Name); reason != ostiary.OK {
 		return 0, ostiary.Refuse(reason, "")
@@ -194,7 +221,7 @@ func (a *Authority) Meet(ctx context.Context, c Contact) (uint64, error) {
 	err := a.store.Update(ctx, func(w ostiary.Writer) error {
 		caller := Caller{Account: c.Account, From: c.From, Agent: c.Agent}
 		t := &tx{Writer: w, at: a.now(), view: view{Reader: w, a: a, caller: caller, account: c.Account}}
-		err := t.meet(c)
+		err := t.meet(c, pace)
 		revision = t.revision
 		return err
 	})
@@ -204,13 +231,13 @@ func (a *Authority) Meet(ctx context.Context, c Contact) (uint64, error) {
 	return revision, a.applied(ctx, revision)
 }
 
-func (t *tx) meet(c Contact) error {
+func (t *tx) meet(c Contact, pace func() (tooFast, tell bool)) error {
 	token, err := t.Writer.Token(c.Account, c.Token)
 	if err != nil {
 		return err
 	}
 	if c.TooFast {
-		return t.noteCap(token.ID, "new applications a second on the account")
+		return t.notePace(token.ID, pace)
 	}
 	app, err := t.AppByName(c.Account, c.Token, c.Name)
 	first := ostiary.FirstState(token.Default)
@@ -222,6 +249,9 @@ func (t *tx) meet(c Contact) error {
 	case isMissing(err):
 		if full, err := t.capsMet(token, first); full || err != nil {
 			return err
+		}
+		if tooFast, _ := pace(); tooFast {
+			return t.notePace(token.ID, pace)
 		}
 		app = ostiary.App{Account: c.Account, Token: token.ID, Name: c.Name, FirstSeenOn: t.at}
 		if app.ID, err = t.NewID("app"); err != nil {
@@ -276,6 +306,13 @@ func (t *tx) capsMet(token ostiary.Token, first ostiary.AppState) (bool, error) 
 		return true, err
 	}
 	return true, t.noteCap(token.ID, "applications of the token")
+}
+
+func (t *tx) notePace(token ostiary.ID, pace func() (tooFast, tell bool)) error {
+	if _, tell := pace(); !tell {
+		return nil
+	}
+	return t.noteCap(token, "new applications a second on the account")
 }
 
 func (t *tx) noteCap(token ostiary.ID, which string) error {

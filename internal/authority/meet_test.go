@@ -2,8 +2,10 @@ package authority_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"ostiary"
 	"ostiary/internal/authority"
@@ -47,4 +49,44 @@ func TestWhatNoRequestCouldBringIsNotPutOnRecord(t *testing.T) {
 	if !errors.Is(err, found) {
 		t.Errorf("the contact is not in the log: %v", err)
 	}
+}
+
+// Each edge keeps the pace of an account by itself, and may say what it likes: together they keep it here.
+func TestEdgesTogetherKeepThePaceOfAnAccount(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	made := w.newToken(t, w.as(w.bob), ostiary.UserToken, ostiary.Normal, ostiary.Allow)
+	before := w.dir.Revision()
+	meet := func(name string, tooFast bool) {
+		t.Helper()
+		if _, err := w.Meet(t.Context(), authority.Contact{
+			Account: w.account, Token: made.ID, Name: name, TooFast: tooFast,
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	begun := time.Now()
+	for i := range 100 {
+		meet(fmt.Sprint("app", i), false)
+	}
+	most := 10 + 10*int(time.Since(begun)/time.Second+1)
+	if n := w.dir.Counts(made.ID).Apps; n < 10 || n > most {
+		t.Errorf("of 100 applications that came at once %d are on record, want 10 a second", n)
+	}
+	for range 20 {
+		meet("x", true)
+	}
+	told := 0
+	if err := w.store.Changes(t.Context(), before, func(c ostiary.Change) error {
+		if c.Story.What == "app.cap" {
+			told++
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if told != 1 {
+		t.Errorf("the log was told %d times that the account goes too fast, want once", told)
+	}
+	meet("app0", false) // it is on record already, and costs nothing of the pace
 }

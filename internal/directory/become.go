@@ -29,7 +29,7 @@ func (d *Directory) Become(o *Directory) error {
 	return nil
 }
 
-// Stream writes what WriteCopy writes into a file.
+// Stream writes what WriteCopy writes into a file. No other copy is written meanwhile, so w must not wait for anybody.
 func (d *Directory) Stream(ctx context.Context, w io.Writer) (ostiary.Head, error) {
 	d.copying.Lock()
 	defer d.copying.Unlock()

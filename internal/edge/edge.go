@@ -4,13 +4,12 @@ package edge
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -20,14 +19,15 @@ import (
 	"ostiary/internal/directory"
 	"ostiary/internal/feed"
 	"ostiary/internal/follow"
+	"ostiary/internal/hold"
 )
 
 // Options say whom an edge follows, and how it decides.
 type Options struct {
 	Server     string // the URL of the node that it follows
 	Credential ostiary.SecretText
-	Node       ostiary.Node // its id, name, version, lease, and whether it serves stale
-	Data       string       // the folder of its local copy; empty: it keeps none
+	Node       ostiary.Node // its name, version, lease, and whether it serves stale
+	Data       string       // the folder of its local copy and its id, for it alone; empty: it keeps none
 	Settings   authority.Settings
 	HTTP       *http.Client // nil: one of its own
 	Log        *slog.Logger
@@ -48,6 +48,7 @@ type Edge struct {
 	client *feed.Client
 	uses   *uses
 	keeper *follow.Keeper
+	lock   *hold.Lock // of its folder; nil where it has none
 
 	stop    context.CancelFunc
 	running sync.WaitGroup
@@ -56,7 +57,13 @@ type Edge struct {
 // New makes an edge, from its local copy where there is one within its lease. It decides once it has heard
 // from the server. Start follows.
 func New(o Options) (*Edge, error) {
+	if o.Node.Lease <= 0 || o.Node.Lease > feed.MostLease {
+		return nil, fmt.Errorf("the lease of an edge is more than nothing and at most %v, and not %v", feed.MostLease, o.Node.Lease)
+	}
 	e := &Edge{opt: o, Directory: directory.New(), ring: new(feed.Ring)}
+	if err := e.identify(); err != nil {
+		return nil, err
+	}
 	e.memory = e.Directory
 	if o.Wrap != nil {
 		e.memory = o.Wrap(e.Directory)
@@ -67,16 +74,35 @@ func New(o Options) (*Edge, error) {
 	}
 	e.Follower = follow.NewFar(e.memory, lease, o.Log)
 	e.client = feed.NewClient(feed.Settings{
-		Server: o.Server, Credential: o.Credential, Node: o.Node, HTTP: o.HTTP, Log: o.Log,
+		Server: o.Server, Credential: o.Credential, Node: e.opt.Node, HTTP: o.HTTP, Log: o.Log,
 	}, sink{e}, e.Follower)
 	e.uses = newUses(e.client)
 	e.Authority = authority.NewFar(e.Directory, e.Follower, e.uses, e.meet, o.Settings)
 	if o.Data != "" {
 		if err := e.begin(); err != nil {
-			return nil, err
+			return nil, errors.Join(err, e.lock.Release())
 		}
 	}
 	return e, nil
+}
+
+// identify gives the edge its id, and the folder to this process alone. An edge that keeps nothing is another one
+// whenever it begins.
+func (e *Edge) identify() (err error) {
+	if e.opt.Data == "" {
+		e.opt.Node.ID = rand.Text() + ostiary.PassingID
+		return nil
+	}
+	if e.lock, err = hold.Folder(e.opt.Data); err != nil {
+		return err
+	}
+	if e.opt.Node.ID, err = follow.EdgeID(e.opt.Data); err == nil {
+		err = removeParts(e.opt.Data)
+	}
+	if err != nil {
+		return errors.Join(err, e.lock.Release())
+	}
+	return nil
 }
 
 // copyFile is where memory is kept.
@@ -188,6 +214,9 @@ func (e *Edge) Close(ctx context.Context) error {
 		e.stop()
 		e.running.Wait()
 	}
+	if e.lock != nil {
+		err = errors.Join(err, e.lock.Release())
+	}
 	return err
 }
 
@@ -195,7 +224,7 @@ func (e *Edge) Close(ctx context.Context) error {
 func (e *Edge) Feed() *feed.Server {
 	return feed.NewServer(e.Directory, e.ring, feed.Options{
 		Name: e.opt.Node.Name, Lease: e.Follower.Lease, Vouch: e.client.Vouch, Said: e.client.Said,
-		Differs: e.client.Differs, Meet: e.client.Meet, Use: e.client.Use, Log: e.opt.Log,
+		Differs: e.client.Differs, Meet: e.client.Meet, Use: e.client.Use, Log: e.opt.Log, Folder: e.opt.Data,
 	})
 }
 
@@ -209,43 +238,4 @@ func (e *Edge) meet(ctx context.Context, c authority.Contact) error {
 		return &ostiary.Refusal{Reason: ostiary.Unavailable, Say: "The server cannot be reached.", Cause: err}
 	}
 	return e.memory.Wait(ctx, revision)
-}
-
-// A sink is memory as the feed fills it.
-type sink struct{ e *Edge }
-
-func (s sink) Head() ostiary.Head { return s.e.Directory.Head() }
-
-func (s sink) Holds() ostiary.Digests { return s.e.Directory.Holds() }
-
-func (s sink) Apply(c ostiary.Change, emails map[ostiary.ID]string) error {
-	if err := s.e.memory.Apply(c, emails); err != nil {
-		return err
-	}
-	return s.e.ring.Add(c, emails)
-}
-
-// Fill takes a whole copy. It comes by way of a file, so that half of one is never believed.
-func (s sink) Fill(r io.Reader) error {
-	f, err := os.CreateTemp(s.e.opt.Data, "memory-*.part")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = io.Copy(f, r)
-	if err = errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("receiving a copy: %w", err)
-	}
-	copied, _, err := directory.OpenCopy(f.Name())
-	if err != nil {
-		return err
-	}
-	copied.SetReady(true)
-	if err := s.e.become(copied); err != nil {
-		return err
-	}
-	if s.e.keeper != nil {
-		s.e.keeper.Again()
-	}
-	return nil
 }

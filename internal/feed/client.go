@@ -24,8 +24,17 @@ type Sink interface {
 	Holds() ostiary.Digests
 	Apply(c ostiary.Change, emails map[ostiary.ID]string) error
 	// Fill replaces everything by a copy, and never by an older one.
-	Fill(r io.Reader) error
+	Fill(r io.Reader, why Fill) error
 }
+
+// A Fill says why everything is sent.
+type Fill uint8
+
+const (
+	Missed   Fill = iota // memory lacks more than the server has at hand
+	OtherLog             // the server's log went another way
+	Wrong                // memory held something else than the server at the same revision
+)
 
 // A Lease is renewed by what is heard.
 type Lease interface {
@@ -54,6 +63,8 @@ type Client struct {
 	waiting map[uint64]chan met
 	number  uint64
 	said    map[string]int64 // by node: what the others know of it
+	began   time.Duration    // this process, on the lease's clock
+	pinged  atomic.Int64     // the last stamp that was sent
 	failed  atomic.Pointer[error]
 	changed chan struct{} // something was applied that the server is to be told
 
@@ -81,7 +92,7 @@ func NewClient(set Settings, sink Sink, lease Lease) *Client {
 		}
 	}
 	return &Client{
-		set: set, sink: sink, lease: lease, waiting: map[uint64]chan met{}, said: map[string]int64{},
+		set: set, sink: sink, lease: lease, began: lease.Now(), waiting: map[uint64]chan met{}, said: map[string]int64{},
 		changed: make(chan struct{}, 1), known: make(chan struct{}),
 	}
 }
@@ -165,7 +176,7 @@ func (c *Client) follow(ctx context.Context) error {
 	defer w.CloseWithError(errors.New("the stream has ended")) // nobody may read any more what is said
 	defer end(nil)
 	working.Go(func() { // the transport reads the body as it sends it
-		up.send(kindHello, hello{Version: version, Node: c.set.Node, Head: c.from()})
+		up.send(kindHello, hello{Version: version, Node: c.set.Node, Head: c.sink.Head(), Anew: c.anew()})
 	})
 	silent := time.AfterFunc(2*heardWithin, func() { end(errors.New("the server does not answer")) })
 	defer silent.Stop()

@@ -3,21 +3,16 @@ package feed
 import (
 	"fmt"
 	"time"
-
-	"ostiary"
 )
 
 // anewEvery is the least time between two copies that are asked for because memory differs.
 const anewEvery = time.Minute
 
-// from is where the stream is to go on: nowhere, where everything is asked for.
-func (c *Client) from() ostiary.Head {
+// anew says whether everything is asked for.
+func (c *Client) anew() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.whole {
-		return ostiary.Head{}
-	}
-	return c.sink.Head()
+	return c.whole
 }
 
 // filled notes that memory holds what the server sent, as a whole.

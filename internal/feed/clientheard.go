@@ -26,7 +26,14 @@ func (c *Client) read(in io.Reader, up *upward, silent *time.Timer) error {
 		return errors.Join(errors.New("the server does not speak this version of the feed"), err)
 	}
 	if hi.Whole {
-		if err := c.fill(next); err != nil {
+		why := Missed
+		switch {
+		case hi.OtherLog:
+			why = OtherLog
+		case c.anew():
+			why = Wrong
+		}
+		if err := c.fill(next, why, silent); err != nil {
 			return err
 		}
 		c.filled()
@@ -46,21 +53,26 @@ func (c *Client) read(in io.Reader, up *upward, silent *time.Timer) error {
 }
 
 // fill reads a whole copy.
-func (c *Client) fill(next func() (byte, []byte, error)) error {
+func (c *Client) fill(next func() (byte, []byte, error), why Fill, silent *time.Timer) error {
 	pr, pw := io.Pipe()
 	filled := make(chan error, 1)
 	go func() {
-		err := c.sink.Fill(pr)
+		err := c.sink.Fill(pr, why)
 		pr.CloseWithError(errors.Join(errors.New("the copy is of no use"), err))
 		filled <- err
 	}()
 	for {
 		kind, payload, err := next()
+		if err == nil && kind == kindStill {
+			continue
+		}
 		if err == nil && kind != kindCopy {
 			err = fmt.Errorf("%q comes in the middle of a copy", kind)
 		}
 		if err == nil && len(payload) == 0 {
 			pw.Close()
+			silent.Stop() // what the server says meanwhile is read later
+			defer silent.Reset(heardWithin)
 			return <-filled
 		}
 		if err == nil {
@@ -90,10 +102,14 @@ func (c *Client) heard(kind byte, payload []byte) error {
 		if err != nil {
 			return err
 		}
-		if at := c.sink.Head().Revision; at < a.Head {
-			return fmt.Errorf("the server says that it has sent revision %d, and %d is the last that came", a.Head, at)
+		if at, sent := c.sink.Head(), (ostiary.Head{Revision: a.Head, Chain: a.Chain}); at != sent {
+			return fmt.Errorf("the server says that it has sent revision %d, and %d is the last that came, or it is of another log",
+				a.Head, at.Revision)
 		}
 		if a.Stamp != 0 {
+			if !c.mine(a.Stamp) || a.Age < 0 {
+				return fmt.Errorf("the server answers stamp %d with an age of %v; no such ping was sent", a.Stamp, a.Age)
+			}
 			c.lease.Renew(time.Duration(a.Stamp) - a.Age)
 		}
 		c.heardOf(a.Said)
@@ -125,7 +141,11 @@ func (c *Client) heardOf(said map[string]int64) {
 		c.said[id] = stamp
 	}
 	c.mu.Unlock()
-	if stamp := said[c.set.Node.ID]; stamp != 0 {
+	if stamp := said[c.set.Node.ID]; c.mine(stamp) {
 		c.lease.Spoke(time.Duration(stamp))
 	}
 }
+
+// mine says whether a stamp can be of a ping of this process. The server may still know one of an earlier life, by
+// another clock: after another boot, or on another machine.
+func (c *Client) mine(stamp int64) bool { return stamp >= int64(c.began) && stamp <= c.pinged.Load() }

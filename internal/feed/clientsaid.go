@@ -37,6 +37,7 @@ func (c *Client) speak(ctx context.Context, up *upward, end context.CancelCauseF
 	for {
 		at := c.sink.Head()
 		p := ping{Stamp: int64(c.lease.Now()), Applied: at.Revision, Chain: at.Chain, Stopped: c.stopping.Load()}
+		c.pinged.Store(p.Stamp)
 		if time.Since(said) >= time.Second {
 			holds := c.sink.Holds()
 			p.Holds, said = &holds, time.Now()

@@ -26,6 +26,7 @@ const version = 1
 const (
 	kindWelcome = 'w' // who feeds
 	kindCopy    = 'c' // a piece of a whole copy; an empty one ends it
+	kindStill   = 's' // a copy is being made: the server is there
 	kindChange  = 'l' // one entry of the log
 	kindAge     = 'a' // how old what was sent so far is
 	kindMet     = 'm' // what became of a contact
@@ -44,14 +45,18 @@ const maxFrame = 16 << 20
 type hello struct {
 	Version int          `json:"version"`
 	Node    ostiary.Node `json:"node"`
-	Head    ostiary.Head `json:"head"` // revision 0: nothing
+	Head    ostiary.Head `json:"head"`           // revision 0: nothing
+	Anew    bool         `json:"anew,omitempty"` // that is wrong: everything is asked for
 }
 
-// A welcome says who feeds. Whole: what comes first is a copy of everything.
+// A welcome says who feeds. Whole: what comes first is a copy of everything. OtherLog: it is known to be of another
+// log than what the follower holds.
 type welcome struct {
 	Version int    `json:"version"`
 	Node    string `json:"node"`
 	Whole   bool   `json:"whole"`
+
+	OtherLog bool `json:"other_log,omitempty"`
 }
 
 // A change is one entry of the log without its story, and with what facts do not hold.
@@ -71,6 +76,7 @@ type age struct {
 	Said  map[string]int64 `json:"said,omitempty"` // of the last ping that the other nodes know of, by node
 	Age   time.Duration    `json:"age"`
 	Head  uint64           `json:"head"` // the last revision that was sent
+	Chain ostiary.Hash     `json:"chain"`
 
 	Differs map[string]differs `json:"differs,omitempty"` // the follower and those behind it, by node
 }

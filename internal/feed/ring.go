@@ -80,6 +80,19 @@ func (r *Ring) Add(c ostiary.Change, emails map[ostiary.ID]string) error {
 	return nil
 }
 
+// chain is that of the log at a revision, if that is held.
+func (r *Ring) chain(revision uint64) (chain ostiary.Hash, held bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case revision < r.base.Revision || revision > r.base.Revision+uint64(len(r.held)):
+		return chain, false
+	case revision == r.base.Revision:
+		return r.base.Chain, true
+	}
+	return r.held[revision-r.base.Revision-1].chain, true
+}
+
 // after gives at most some changes after a head. It is not ok where they are not held, or where the log went
 // another way than the head says.
 func (r *Ring) after(at ostiary.Head, most int) (some []encoded, ok bool) {

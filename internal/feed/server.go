@@ -34,9 +34,13 @@ type Options struct {
 	// Differs says at which revision a follower held something else than this node, if it did; and whether it is
 	// to be sent everything.
 	Differs func(id string) (at uint64, anew bool)
-	Meet    func(ctx context.Context, c Contact) (revision uint64, err error)
-	Use     func(ctx context.Context, rows []byte) error
-	Log     *slog.Logger
+	// Chain is that of the log at a revision; nil where there is no log to ask.
+	Chain func(ctx context.Context, revision uint64) (ostiary.Hash, error)
+	Meet  func(ctx context.Context, c Contact) (revision uint64, err error)
+	Use   func(ctx context.Context, rows []byte) error
+	Log   *slog.Logger
+	// Folder is where copies are written that are on their way to followers; empty: where the system has such files.
+	Folder string
 }
 
 // A Server feeds followers.
@@ -46,12 +50,19 @@ type Server struct {
 	opt    Options
 	ends   context.Context // when the server stops
 	stop   context.CancelFunc
+	books  books
+	copies *copies
+
+	transfer func(size int64) time.Duration // how long a follower may take for a copy
 }
 
 // NewServer makes it. The ring is told of each change after the source holds it.
 func NewServer(s Source, r *Ring, o Options) *Server {
 	ends, stop := context.WithCancel(context.Background())
-	return &Server{source: s, ring: r, opt: o, ends: ends, stop: stop}
+	return &Server{
+		source: s, ring: r, opt: o, ends: ends, stop: stop, books: books{by: map[ostiary.ID]*book{}},
+		copies: &copies{source: s, ring: r, folder: o.Folder, ends: ends}, transfer: transferWithin,
+	}
 }
 
 // Close ends every stream.
@@ -77,7 +88,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	secret, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	credential := ostiary.ReadSecret(secret).Hash()
-	if _, known := s.source.Edge(credential); !bearer || !known {
+	edge, known := s.source.Edge(credential)
+	if !bearer || !known {
 		w.Header().Set("Www-Authenticate", `Bearer realm="Ostiary feed"`)
 		refuse(w, control, http.StatusUnauthorized, "this needs the credential of an edge: ostiary node issue makes one")
 		return
@@ -87,16 +99,22 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, control, http.StatusMethodNotAllowed, "a follower opens the stream with POST")
 		return
 	}
+	if err := s.books.enter(edge.ID); err != nil {
+		refuse(w, control, http.StatusTooManyRequests, err.Error())
+		return
+	}
 	ctx, end := context.WithCancelCause(r.Context())
 	defer end(nil)
 	defer context.AfterFunc(s.ends, func() { end(errors.New("the server stops")) })()
 	defer context.AfterFunc(ctx, func() { control.SetReadDeadline(time.Now()) })() // whoever reads stops waiting
 	st := &stream{
-		Server: s, credential: credential, control: control, in: bufio.NewReaderSize(r.Body, 32<<10),
+		Server: s, credential: credential, edge: edge.ID, control: control, in: bufio.NewReaderSize(r.Body, 32<<10),
 		out: bufio.NewWriterSize(w, 64<<10), ctx: ctx, end: end, pinged: make(chan struct{}, 1),
-		meeting: make(chan struct{}, contactsAtOnce), nodes: map[string]bool{},
+		meeting: make(chan struct{}, contactsAtOnce), nodes: map[string]ostiary.Node{},
 	}
+	defer st.left()
 	err := st.run(w)
+	end(err) // whoever reads, and whoever puts something on record, stops
 	st.working.Wait()
 	s.opt.Log.Info("a follower has gone", "node", st.node.Name, "why", errors.Join(err, context.Cause(ctx)))
 }

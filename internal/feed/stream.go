@@ -16,6 +16,7 @@ import (
 type stream struct {
 	*Server
 	credential ostiary.Hash
+	edge       ostiary.ID // whose credential it is
 	control    *http.ResponseController
 	in         *bufio.Reader
 	ctx        context.Context
@@ -26,10 +27,11 @@ type stream struct {
 	writing sync.Mutex
 	out     *bufio.Writer
 
-	mu     sync.Mutex
-	last   ping
-	nodes  map[string]bool // that it vouches for, itself among them
-	pinged chan struct{}
+	mu          sync.Mutex
+	last        ping
+	nodes       map[string]ostiary.Node // that it vouches for, itself among them, by the id that it says
+	floor, sent uint64                  // revisions: of the copy that it is sent, and the last that it was sent
+	pinged      chan struct{}
 
 	meeting chan struct{}
 	working sync.WaitGroup
@@ -42,6 +44,11 @@ func (s *stream) run(w http.ResponseWriter) error {
 		refuse(w, s.control, http.StatusBadRequest, err.Error())
 		return err
 	}
+	another, err := s.another(h.Head)
+	if err != nil {
+		refuse(w, s.control, http.StatusServiceUnavailable, err.Error())
+		return err
+	}
 	s.node, s.at = h.Node, h.Head
 	s.node.Via, s.node.Holds, s.node.Differs = s.opt.Name, ostiary.Digests{}, false
 	s.opt.Log.Info("a follower has come", "node", s.node.Name, "revision", s.at.Revision)
@@ -49,12 +56,18 @@ func (s *stream) run(w http.ResponseWriter) error {
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusOK)
 	_, held := s.ring.after(s.at, 0)
-	if err := s.sendJSON(kindWelcome, welcome{Version: version, Node: s.opt.Name, Whole: !held}); err != nil {
+	held = held && !h.Anew
+	hi := welcome{Version: version, Node: s.opt.Name, Whole: !held, OtherLog: another}
+	if err := s.sendJSON(kindWelcome, hi); err != nil {
 		return err
+	}
+	s.sends(0, s.at.Revision)
+	if !held {
+		s.sends(notBefore, 0)
 	}
 	s.working.Go(s.listen)
 	if !held {
-		if err := s.whole(); err != nil {
+		if err := s.whole(h.Anew); err != nil {
 			return err
 		}
 	}
@@ -79,46 +92,37 @@ func (s *stream) hello() (h hello, err error) {
 	return h, fit(h.Node)
 }
 
-// fit refuses a node whose texts could not be kept, or printed.
-func fit(n ostiary.Node) error {
-	for _, text := range []string{n.ID, n.Name, n.Version + ".", n.Via + "."} {
-		if ostiary.CheckAppName(text) != ostiary.OK {
-			return errors.New("a follower has an id and a name, each of 1 to 100 printable characters without a comma")
+// another says whether the log went another way than to what a follower holds. An error says that the follower
+// must come again: memory here is behind, or it is not known.
+func (s *stream) another(at ostiary.Head) (bool, error) {
+	if here := s.source.Head().Revision; at.Revision > here {
+		return false, fmt.Errorf("the follower holds revision %d, and this server %d", at.Revision, here)
+	}
+	if at.Revision == 0 {
+		return false, nil
+	}
+	chain, known := s.ring.chain(at.Revision)
+	if !known && s.opt.Chain != nil {
+		ctx, stop := context.WithTimeout(s.ctx, helloWithin)
+		defer stop()
+		var err error
+		if chain, err = s.opt.Chain(ctx, at.Revision); err != nil {
+			s.opt.Log.Warn("it is not known whether a follower holds this log", "revision", at.Revision, "error", err)
+			return false, errors.New("this server cannot look now whether the follower holds the same log")
 		}
+		known = true
 	}
-	return nil
-}
-
-// whole sends everything.
-func (s *stream) whole() (err error) {
-	if s.at, err = s.source.Stream(s.ctx, pieces{s}); err != nil {
-		return fmt.Errorf("sending everything: %w", err)
-	}
-	return s.send(kindCopy, nil)
-}
-
-// pieces sends what is written to it.
-type pieces struct{ s *stream }
-
-func (p pieces) Write(b []byte) (int, error) {
-	for rest := b; len(rest) > 0; {
-		n := min(len(rest), 1<<20)
-		if err := p.s.send(kindCopy, rest[:n]); err != nil {
-			return 0, err
-		}
-		rest = rest[n:]
-	}
-	return len(b), nil
+	return known && chain != at.Chain, nil
 }
 
 // feed sends changes as they come, and answers pings.
 func (s *stream) feed() error {
 	for {
 		changed := s.ring.changed()
-		if _, known := s.source.Edge(s.credential); !known {
-			return errors.New("its credential was revoked")
+		if err := s.known(); err != nil {
+			return err
 		}
-		if err := s.changes(s.source.Head().Revision); err != nil {
+		if err := s.changes(s.source.Head()); err != nil {
 			return err
 		}
 		select {
@@ -133,9 +137,23 @@ func (s *stream) feed() error {
 	}
 }
 
-// changes sends the log up to a revision.
-func (s *stream) changes(to uint64) error {
-	for s.at.Revision < to {
+// known is nil unless the credential was revoked. It is asked at whatever is sent or heard.
+func (s *stream) known() error {
+	if _, known := s.source.Edge(s.credential); !known {
+		return errors.New("its credential was revoked")
+	}
+	return nil
+}
+
+// changes sends the log up to a head. What was sent may be of a log that memory holds no more.
+func (s *stream) changes(to ostiary.Head) error {
+	if s.at.Revision == to.Revision && s.at.Chain != to.Chain {
+		return errOtherLog
+	}
+	for s.at.Revision < to.Revision {
+		if err := s.known(); err != nil {
+			return err
+		}
 		some, held := s.ring.after(s.at, 200)
 		if !held {
 			return errors.New("it fell behind what is held of the log")
@@ -143,6 +161,7 @@ func (s *stream) changes(to uint64) error {
 		if len(some) == 0 {
 			return s.flush() // the ring is told a moment after the source, and wakes this stream
 		}
+		s.goesOn(s.at.Revision + uint64(len(some)))
 		for _, c := range some {
 			if err := s.put(kindChange, c.text); err != nil {
 				return err
@@ -158,19 +177,25 @@ func (s *stream) changes(to uint64) error {
 func (s *stream) answer() error {
 	last, said := s.said()
 	old, _ := s.opt.Lease()
-	to := s.source.Head().Revision
-	for s.at.Revision < to {
+	to := s.source.Head()
+	for {
 		if err := s.changes(to); err != nil {
 			return err
+		}
+		if s.at.Revision >= to.Revision {
+			break
 		}
 		if s.ctx.Err() != nil {
 			return s.ctx.Err()
 		}
-		if s.at.Revision < to {
-			time.Sleep(100 * time.Microsecond) // until the ring has been told
-		}
+		time.Sleep(100 * time.Microsecond) // until the ring has been told
+	}
+	if _, held := s.ring.after(s.at, 0); !held {
+		return errOtherLog
 	}
 	return s.sendJSON(kindAge, age{
-		Stamp: last.Stamp, Said: said, Age: old, Head: s.at.Revision, Differs: s.differs(said),
+		Stamp: last.Stamp, Said: said, Age: old, Head: s.at.Revision, Chain: s.at.Chain, Differs: s.differs(said),
 	})
 }
+
+var errOtherLog = errors.New("memory is of another log now than what it was sent")

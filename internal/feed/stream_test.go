@@ -2,6 +2,7 @@ package feed_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -34,27 +35,42 @@ type source struct {
 
 	mu      sync.Mutex
 	vouched map[string]ostiary.Node
-	differs uint64 // from what the follower holds, at this revision
+	stamps  map[string]int64
+	chain   func(revision uint64) (ostiary.Hash, error) // of the log; nil: there is none to ask
+	said    int64                                       // what the others know of each follower; zero: its last stamp
+	differs uint64                                      // from what the follower holds, at this revision
 	anew    bool
 	age     atomic.Int64
 	met     atomic.Int64
+	open    atomic.Int64 // streams
+	came    atomic.Int64
 }
 
 func newSource(t *testing.T) *source {
 	t.Helper()
-	s := &source{T: t, dir: directory.New(), ring: new(feed.Ring), vouched: map[string]ostiary.Node{}}
+	return newSourceOf(t, &gated{gate: func() {}})
+}
+
+func newSourceOf(t *testing.T, g *gated) *source {
+	t.Helper()
+	g.Directory = directory.New()
+	s := &source{T: t, dir: g.Directory, ring: new(feed.Ring), vouched: map[string]ostiary.Node{}, stamps: map[string]int64{}}
 	s.dir.SetReady(true)
 	s.change(ostiary.Fact{Edge: &ostiary.EdgeFact{ID: 1, Name: "near", Hash: credential.Hash()}})
 	s.ring.Begin(s.dir.Head())
-	s.feed = feed.NewServer(s.dir, s.ring, feed.Options{
+	s.feed = feed.NewServer(g, s.ring, feed.Options{
 		Name: "server", Log: slog.New(slog.DiscardHandler),
 		Lease: func() (age, limit time.Duration) { return time.Duration(s.age.Load()), time.Minute },
-		Vouch: func(n ostiary.Node, _ int64) {
+		Vouch: func(n ostiary.Node, stamp int64) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			s.vouched[n.ID] = n
+			s.vouched[n.ID], s.stamps[n.ID] = n, stamp
 		},
-		Said: func(string) int64 { return 7 },
+		Said: func(id string) int64 {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return cmp.Or(s.said, s.stamps[id])
+		},
 		Differs: func(string) (uint64, bool) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
@@ -67,8 +83,19 @@ func newSource(t *testing.T) *source {
 			return s.dir.Revision(), nil
 		},
 		Use: func(context.Context, []byte) error { return nil },
+		Chain: func(_ context.Context, revision uint64) (ostiary.Hash, error) {
+			if s.chain == nil {
+				return ostiary.Hash{}, errors.New("there is no log")
+			}
+			return s.chain(revision)
+		},
 	})
-	s.http = httptest.NewServer(s.feed)
+	s.http = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.open.Add(1)
+		s.came.Add(1)
+		defer s.open.Add(-1)
+		s.feed.ServeHTTP(w, r)
+	}))
 	t.Cleanup(func() {
 		s.feed.Close()
 		s.http.Close()
@@ -93,6 +120,7 @@ type sink struct {
 	*directory.Directory
 	folder string
 	fills  atomic.Int64
+	why    atomic.Uint32 // it was filled the last time
 	asOf   atomic.Int64
 	spoke  atomic.Int64
 	ticks  atomic.Int64 // by which the clock goes on whenever it is asked
@@ -104,8 +132,9 @@ const now = time.Hour
 func (s *sink) Now() time.Duration       { return now + time.Duration(s.ticks.Load()*s.asked.Add(1)) }
 func (s *sink) Renew(asOf time.Duration) { s.asOf.Store(int64(asOf)) }
 func (s *sink) Spoke(at time.Duration)   { s.spoke.Store(int64(at)) }
-func (s *sink) Fill(r io.Reader) error {
+func (s *sink) Fill(r io.Reader, why feed.Fill) error {
 	s.fills.Add(1)
+	s.why.Store(uint32(why))
 	path := filepath.Join(s.folder, "copy")
 	text, err := io.ReadAll(r)
 	if err = errors.Join(err, os.WriteFile(path, text, 0o600)); err != nil {
@@ -127,7 +156,7 @@ func (s *source) follower() (*sink, *feed.Client) {
 func (s *source) follows(to *sink) *feed.Client {
 	s.Helper()
 	c := feed.NewClient(feed.Settings{
-		Server: s.http.URL, Credential: credential, Node: ostiary.Node{ID: "n", Name: "near"}, Log: slog.New(slog.DiscardHandler),
+		Server: s.http.URL, Credential: credential, Node: ostiary.Node{ID: "n", Name: "near", Lease: time.Minute}, Log: slog.New(slog.DiscardHandler),
 	}, to, to)
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -159,11 +188,11 @@ func TestAFollowerHoldsWhatItsServerHolds(t *testing.T) {
 	s.eventually("its age is that of the server, counted from its own ping", func() bool {
 		return time.Duration(to.asOf.Load()) == now-3*time.Second
 	})
-	s.eventually("it knows what the others have heard", func() bool { return to.spoke.Load() == 7 })
+	s.eventually("it knows what the others have heard", func() bool { return to.spoke.Load() == int64(now) })
 	s.eventually("its server vouches for it", func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		return s.vouched["n"].Applied == s.dir.Revision() && s.vouched["n"].Via == "server"
+		return s.vouched["1.n"].Applied == s.dir.Revision() && s.vouched["1.n"].Via == "server"
 	})
 	if to.fills.Load() != 1 {
 		t.Errorf("everything was sent %d times", to.fills.Load())
@@ -238,6 +267,10 @@ func TestWhatIsNoFollowerIsRefused(t *testing.T) {
 		"no JSON":         frame('h', "hello"),
 		"another frame":   frame('p', `{"version":1,"node":{"ID":"a","Name":"a"}}`),
 		"another version": frame('h', `{"version":2,"node":{"ID":"a","Name":"a"}}`),
+		"no lease":        frame('h', `{"version":1,"node":{"ID":"a","Name":"a"}}`),
+		"a lease back":    frame('h', `{"version":1,"node":{"ID":"a","Name":"a","Lease":-1000000000}}`),
+		"a huge lease":    frame('h', `{"version":1,"node":{"ID":"a","Name":"a","Lease":9223372036854775807}}`),
+		"a huge tail":     frame('h', `{"version":1,"node":{"ID":"a","Name":"a","Lease":1000000000,"Tail":9223372036854775807}}`),
 		"no name":         frame('h', `{"version":1,"node":{"ID":"a"}}`),
 		"a NUL":           frame('h', `{"version":1,"node":{"ID":"a\u0000","Name":"a"}}`),
 	} {
@@ -270,7 +303,7 @@ func TestAFollowerThatDiffersIsSentEverything(t *testing.T) {
 	s.eventually("it says what it holds", func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		return s.vouched["n"].Holds == s.dir.Holds()
+		return s.vouched["1.n"].Holds == s.dir.Holds()
 	})
 	set := func(at uint64, anew bool) {
 		s.mu.Lock()
@@ -305,7 +338,7 @@ func TestAFollowerThatStopsSaysSo(t *testing.T) {
 	stopped := func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		return s.vouched["n"].Stopped
+		return s.vouched["1.n"].Stopped
 	}
 	to.ticks.Store(1)
 	c.Stop(t.Context())
@@ -322,4 +355,27 @@ func TestAFollowerThatStopsSaysSo(t *testing.T) {
 	if away.Stop(t.Context()); time.Since(begun) > time.Second {
 		t.Error("without a stream it waits")
 	}
+}
+
+// The server may still hold a stamp of an earlier life of a follower, from before another boot or on another machine.
+func TestAStampOfAnotherClockIsNotBelieved(t *testing.T) {
+	t.Parallel()
+	s := newSource(t)
+	say := func(stamp int64) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.said = stamp
+	}
+	to := &sink{Directory: directory.New(), folder: t.TempDir()}
+	for _, stamp := range []time.Duration{now + 240*time.Hour, now - time.Nanosecond} {
+		say(int64(stamp))
+		s.follows(to)
+		s.eventually("it is level", func() bool { return to.State() == s.dir.State() && to.asOf.Load() != 0 })
+		time.Sleep(700 * time.Millisecond)
+		if got := to.spoke.Load(); got != 0 {
+			t.Errorf("at %v, having said nothing before, it believes that the others know of %v", now, time.Duration(got))
+		}
+	}
+	say(0)
+	s.eventually("it believes its own", func() bool { return to.spoke.Load() == int64(now) })
 }

@@ -3,8 +3,6 @@ package feed
 import (
 	"fmt"
 	"time"
-
-	"ostiary"
 )
 
 // said is the last ping, and what the other nodes know of the follower and of those behind it.
@@ -12,8 +10,8 @@ func (s *stream) said() (ping, map[string]int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all := make(map[string]int64, len(s.nodes))
-	for id := range s.nodes {
-		all[id] = s.opt.Said(id)
+	for own, n := range s.nodes {
+		all[own] = s.opt.Said(n.ID)
 	}
 	return s.last, all
 }
@@ -22,7 +20,7 @@ func (s *stream) said() (ping, map[string]int64) {
 func (s *stream) differs(of map[string]int64) map[string]differs {
 	var all map[string]differs
 	for id := range of {
-		at, anew := s.opt.Differs(id)
+		at, anew := s.opt.Differs(s.edge.String() + "." + id)
 		if at == 0 {
 			continue
 		}
@@ -37,8 +35,11 @@ func (s *stream) differs(of map[string]int64) map[string]differs {
 // listen reads what the follower says.
 func (s *stream) listen() {
 	var buffer []byte
-	for s.ctx.Err() == nil {
+	for {
 		s.control.SetReadDeadline(time.Now().Add(silentFor))
+		if s.ctx.Err() != nil {
+			return // the deadline of one that ends, which was set before, is gone
+		}
 		kind, payload, err := readFrame(s.in, &buffer)
 		if err == nil {
 			err = s.heard(kind, payload)
@@ -51,6 +52,9 @@ func (s *stream) listen() {
 }
 
 func (s *stream) heard(kind byte, payload []byte) error {
+	if err := s.known(); err != nil {
+		return err
+	}
 	switch kind {
 	case kindPing:
 		p, err := readJSON[ping](payload)
@@ -93,25 +97,6 @@ func (s *stream) heardPing(p ping) error {
 	case s.pinged <- struct{}{}:
 	default:
 	}
-	return nil
-}
-
-// mostVouched bounds how many nodes can lie behind one follower.
-const mostVouched = 10_000
-
-// vouch puts a node on record: the follower, or one behind it.
-func (s *stream) vouch(n ostiary.Node, stamp int64) error {
-	if err := fit(n); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	s.nodes[n.ID] = true
-	tooMany := len(s.nodes) > mostVouched
-	s.mu.Unlock()
-	if tooMany {
-		return fmt.Errorf("more than %d nodes lie behind it", mostVouched)
-	}
-	s.opt.Vouch(n, stamp)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package follow
 
 import (
+	"context"
 	"log/slog"
 	"time"
 )
@@ -16,3 +17,6 @@ func NewSharedByClock(log Log, dir Directory, lease time.Duration, l *slog.Logge
 type Due struct{ alarm }
 
 func (d *Due) Due(wrong bool, now time.Duration) (tell, over bool) { return d.due(wrong, now) }
+
+// PruneNow is what Run does now and then.
+func (n *Nodes) PruneNow(ctx context.Context) { n.pruneNow(ctx) }

@@ -26,6 +26,8 @@ type Registry interface {
 	// Nodes gives every node on a server whose log has a revision that this node knows; elsewhere, an error.
 	Nodes(ctx context.Context, knows ostiary.Head) ([]ostiary.Node, error)
 	DropNode(ctx context.Context, id string) error
+	// DropSilent forgets nodes that have said nothing since the beat that they are given with.
+	DropSilent(ctx context.Context, nodes ...ostiary.Node) error
 }
 
 // A Memory is what a node says the revision of.
@@ -67,14 +69,6 @@ type Nodes struct {
 	doubtful  chan struct{} // holds one element after the log was read as if it had gone back
 
 	comparer comparer
-}
-
-// A vouched node follows this one. What it says goes on to the registry.
-type vouched struct {
-	node        ostiary.Node
-	stamp, said int64
-	words       int  // of it that the others can know of
-	heard       bool // since the registry was last told of all that were
 }
 
 // A sighting is when, on this node's clock, another one was first known to have a beat. Clocks of other
@@ -121,6 +115,7 @@ func (n *Nodes) Run(ctx context.Context) {
 	running.Go(func() { n.confirm(ctx) })
 	running.Go(func() { n.beat(ctx) })
 	running.Go(func() { n.passOn(ctx) })
+	running.Go(func() { n.prune(ctx) })
 	if n.comparer.mend != nil {
 		running.Go(func() { n.mendOnDoubt(ctx) })
 	}
@@ -190,7 +185,7 @@ func (n *Nodes) speak(ctx context.Context, stopped bool) error {
 	me.Holds = n.memory.Holds()
 	within, stop := context.WithTimeout(context.WithoutCancel(ctx), patience) // as in confirm
 	defer stop()
-	log, err := n.reg.KeepNodes(within, append(nodes, me)...)
+	log, err := n.reg.KeepNodes(within, me)
 	switch {
 	case err != nil || stopped:
 		return err
@@ -207,28 +202,8 @@ func (n *Nodes) speak(ctx context.Context, stopped bool) error {
 	if !n.spoken(before) {
 		wake(n.newcomer) // the next word does
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for id, stamp := range stamps {
-		v := n.vouched[id]
-		v.said = stamp
-		v.words++
-		n.vouched[id] = v
-	}
+	n.vow(ctx, nodes, stamps)
 	return nil
-}
-
-// speakers are the nodes that follow this one and have said something since the registry was last told for good.
-func (n *Nodes) speakers() (nodes []ostiary.Node, stamps map[string]int64) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	stamps = map[string]int64{}
-	for id, v := range n.vouched {
-		if v.stamp != v.said {
-			nodes, stamps[id] = append(nodes, v.node), v.stamp
-		}
-	}
-	return nodes, stamps
 }
 
 // watch reads the registry: every Beat, and all the time while somebody waits for a receipt.
@@ -287,77 +262,4 @@ func (n *Nodes) sighted(nodes []ostiary.Node, at time.Duration, read int) map[st
 	close(n.told)
 	n.told = make(chan struct{})
 	return still
-}
-
-// Vouch puts a node on record that follows this one. The stamp is its own, and comes back from Said. What the
-// node says again it says at the next beat; one that is new has no lease before its second word is known.
-func (n *Nodes) Vouch(node ostiary.Node, stamp int64) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	was, known := n.vouched[node.ID]
-	if held, here := n.memory.HeldAt(node.Applied); here && held.Head.Chain != node.Chain {
-		node.Applied = 0 // it is of another log
-	}
-	if node.Holds.Head.Revision == 0 {
-		node.Holds = was.node.Holds
-	}
-	n.vouched[node.ID] = vouched{node, stamp, was.said, was.words, true}
-	if !known || was.words == 1 {
-		wake(n.newcomer)
-	}
-	if was.node != node {
-		n.unsaid[node.ID] = true
-		wake(n.vouchable)
-	}
-}
-
-// wake tells somebody who waits for it, or will.
-func wake(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
-}
-
-// Said is the last stamp of such a node that the other nodes can know of.
-func (n *Nodes) Said(id string) int64 {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.vouched[id].said
-}
-
-// passOn tells the registry at once what the nodes have applied that follow this one, many at a time; and every
-// Beat all that were heard, since what was told may be lost.
-func (n *Nodes) passOn(ctx context.Context) {
-	tick := time.NewTicker(Beat)
-	defer tick.Stop()
-	for {
-		again := false
-		select {
-		case <-ctx.Done():
-			return
-		case <-n.vouchable:
-		case <-tick.C:
-			again = true
-		}
-		if nodes := n.toPassOn(again); len(nodes) > 0 {
-			within, stop := context.WithTimeout(ctx, patience)
-			n.reg.PutNodes(within, nodes...)
-			stop()
-		}
-	}
-}
-
-func (n *Nodes) toPassOn(again bool) (nodes []ostiary.Node) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for id, v := range n.vouched {
-		if n.unsaid[id] || again && v.heard {
-			nodes = append(nodes, v.node)
-			v.heard = v.heard && !again
-			n.vouched[id] = v
-		}
-	}
-	clear(n.unsaid)
-	return nodes
 }

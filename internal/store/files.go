@@ -7,9 +7,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
-	"syscall"
+
+	"ostiary/internal/hold"
 )
 
 func makeDir(dir string) error { return os.MkdirAll(dir, 0o700) }
@@ -61,33 +61,15 @@ func checkFile(path string) error {
 	return nil
 }
 
-// A lock keeps a second server out of a folder. The system lets go of it when the process ends.
-type lock struct{ file *os.File }
-
-func lockDir(dir string) (*lock, error) {
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("locking the folder: %w", err)
+// lockDir keeps a second server out of a folder.
+func lockDir(dir string) (*hold.Lock, error) {
+	l, err := hold.Folder(dir)
+	var busy *hold.InUse
+	if errors.As(err, &busy) {
+		return nil, fmt.Errorf("%w: %s", ErrInUse, busy.Held())
 	}
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if errors.Is(err, syscall.EWOULDBLOCK) {
-		holder, _ := io.ReadAll(io.LimitReader(f, 20))
-		f.Close()
-		return nil, fmt.Errorf("%w: %s is held by process %s; stop that one, or choose another folder",
-			ErrInUse, dir, strings.TrimSpace(string(holder)))
-	}
-	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("locking the folder: %w", err)
-	}
-	// The number is for people: the lock holds without it.
-	if f.Truncate(0) == nil {
-		fmt.Fprintln(f, os.Getpid())
-	}
-	return &lock{f}, nil
+	return l, err
 }
-
-func (l *lock) release() error { return l.file.Close() }
 
 // syncDir makes the names in a folder last.
 func syncDir(dir string) error {

@@ -91,3 +91,31 @@ func TestNodesAreKeptAsTheySayTheyAre(t *testing.T) {
 		t.Error("an SQLite file has a registry")
 	}
 }
+
+func TestANodeThatSpeaksIsNotDroppedForItsSilence(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Shared(t)
+	r := createOn(t, c.URL(c.Database(t))).Registry()
+	_, err := r.KeepNodes(t.Context(), ostiary.Node{ID: "a"}, ostiary.Node{ID: "b"}, ostiary.Node{ID: "c"})
+	ok(t, err)
+	seen, err := r.Nodes(t.Context(), ostiary.Head{})
+	ok(t, err)
+	_, err = r.KeepNodes(t.Context(), ostiary.Node{ID: "b"})
+	ok(t, err)
+	var silent []ostiary.Node
+	for _, n := range seen {
+		if n.ID != "c" {
+			silent = append(silent, n)
+		}
+	}
+	ok(t, r.DropSilent(t.Context(), silent...))
+	left := map[string]bool{}
+	seen, err = r.Nodes(t.Context(), ostiary.Head{})
+	ok(t, err)
+	for _, n := range seen {
+		left[n.ID] = true
+	}
+	if left["a"] || !left["b"] || !left["c"] {
+		t.Errorf("on record are %v, want b, which has spoken since, and c, which was not named", left)
+	}
+}

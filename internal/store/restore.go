@@ -61,7 +61,7 @@ func Restore(ctx context.Context, dir, file string, o Options, by ostiary.By) (R
 	}
 	r := &restoring{dir: dir, fresh: filepath.Join(dir, fileName) + ".restored", o: o, by: by}
 	if err := r.run(ctx, file); err != nil {
-		return r.report, errors.Join(err, l.release())
+		return r.report, errors.Join(err, l.Release())
 	}
 	db, err := open(ctx, dir, o, l) // as the next server will
 	if err != nil {

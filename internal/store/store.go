@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 
 	"ostiary"
+	"ostiary/internal/hold"
 )
 
 // Why a database is not opened or made. The text around it says what to do next.
@@ -40,7 +41,7 @@ const readers = 8
 type DB struct {
 	dir     string
 	log     *slog.Logger
-	lock    *lock
+	lock    *hold.Lock
 	engine  engine
 	mark    *mark
 	retired *retired
@@ -80,7 +81,7 @@ func Create(ctx context.Context, dir string, o Options) (*DB, error) {
 		makeNew = createPostgres
 	}
 	if err := makeNew(ctx, dir, o); err != nil {
-		l.release()
+		l.Release()
 		return nil, err
 	}
 	return open(ctx, dir, o, l)
@@ -118,7 +119,7 @@ func Open(ctx context.Context, dir string, o Options) (*DB, error) {
 }
 
 // open takes over the lock.
-func open(ctx context.Context, dir string, o Options, l *lock) (*DB, error) {
+func open(ctx context.Context, dir string, o Options, l *hold.Lock) (*DB, error) {
 	db := &DB{
 		dir: dir, log: o.Log, lock: l,
 		turn: make(chan struct{}, 1), reading: make(chan *conn, readers), closing: make(chan struct{}),
@@ -290,5 +291,5 @@ func (db *DB) release() error {
 	if db.retired != nil {
 		errs = append(errs, db.retired.close())
 	}
-	return errors.Join(append(errs, db.lock.release())...)
+	return errors.Join(append(errs, db.lock.Release())...)
 }
