@@ -189,7 +189,7 @@ func (db *DB) hasRoom() bool {
 	}
 	long := make([]byte, 32<<10)
 	rand.Read(long)
-	_, err = w.Append(0, time.Now(), ostiary.Story{What: "probe", Agent: hex.EncodeToString(long)}, nil)
+	_, err = w.Append(0, time.Now(), ostiary.Story{Agent: hex.EncodeToString(long)}, nil)
 	db.undo()
 	return err == nil
 }
