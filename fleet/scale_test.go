@@ -53,7 +53,9 @@ func sized(t *testing.T, tokens int) string {
 	f.patience = 15 * time.Minute
 	f.command(t.TempDir(), "init", "--account", "acme", "--email", "alice@example.com")
 	f.fill(tokens)
-	f.add("warm").kill() // the server has read everything once
+	if err := f.add("warm").stop(); err != nil { // the server has read everything once
+		t.Fatal(err)
+	}
 	f.nodes = nil
 
 	n := f.prepare("a")

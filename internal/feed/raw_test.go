@@ -139,13 +139,17 @@ func TestAFollowerIsNotBelievedBeyondWhatItWasSent(t *testing.T) {
 	if n, _ := row("1.server"); n.Applied != 0 {
 		t.Errorf("before it can hold the copy, revision %d counts as applied", n.Applied)
 	}
-	if err := r.say('p', map[string]any{"stamp": 2, "applied": 1}); err != nil {
+	holds := ostiary.Digests{Head: ostiary.Head{Revision: 1 << 63}}
+	if err := r.say('p', map[string]any{"stamp": 2, "applied": 1, "holds": holds}); err != nil {
 		t.Fatal(err)
 	}
 	s.eventually("what it was sent counts as applied", func() bool {
 		n, _ := row("1.server")
 		return n.Applied == 1
 	})
+	if n, _ := row("1.server"); n.Holds.Head.Revision != 0 {
+		t.Errorf("it is on record as holding revision %d, which no table takes", n.Holds.Head.Revision)
+	}
 	if _, found := row("server"); found {
 		t.Error("it stands under the id that it says, which may be anybody's")
 	}

@@ -41,6 +41,9 @@ func (s *stream) vouch(n ostiary.Node, stamp int64) error {
 	s.mu.Lock()
 	_, known := s.nodes[own]
 	applied, err := s.believed(n.Applied)
+	if n.Holds.Head.Revision > s.sent {
+		n.Holds = ostiary.Digests{} // it says nothing that can be compared
+	}
 	s.mu.Unlock()
 	if err != nil {
 		return err

@@ -92,9 +92,8 @@ func (k *Keeper) keep(ctx context.Context, pause time.Duration) {
 	}
 	now := k.lease.clock()
 	if k.memory.Head() != k.kept && (k.last == 0 || now-k.last >= pause) {
-		if k.kept, err = k.memory.WriteFile(ctx, k.path, k.boot, asOf); err == nil {
-			k.last, k.took = k.lease.clock(), k.lease.clock()-now
-		}
+		k.kept, err = k.memory.WriteFile(ctx, k.path, k.boot, asOf)
+		k.last, k.took = k.lease.clock(), k.lease.clock()-now
 	}
 	head := k.memory.Head() // before it is asked whether all of that is kept
 	if all, _ := k.memory.Kept(); all {
@@ -151,7 +150,7 @@ func (f *Follower) Resume(path string, memory Opened, boot string, asOf time.Dur
 			asOf = s.AsOf
 		}
 		if limit := f.lease.limit; limit != Forever && s.Lease < limit {
-			asOf -= limit - s.Lease
+			asOf, spoke = asOf-(limit-s.Lease), max(never, spoke-(limit-s.Lease))
 		}
 	}
 	if asOf > f.lease.clock() {

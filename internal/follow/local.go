@@ -36,13 +36,18 @@ func (l *Local) PutNodes(_ context.Context, nodes ...ostiary.Node) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, n := range nodes {
-		if n.Holds.Head.Revision == 0 {
-			n.Holds = l.nodes[n.ID].Holds
-		}
-		n.Beat, n.SeenOn = l.nodes[n.ID].Beat+1, time.Now()
-		l.nodes[n.ID] = n
+		l.put(n)
 	}
 	return nil
+}
+
+func (l *Local) put(n ostiary.Node) {
+	old := l.nodes[n.ID]
+	if n.Holds.Head.Revision == 0 {
+		n.Holds = old.Holds
+	}
+	n.Beat, n.SeenOn = old.Beat+1, time.Now()
+	l.nodes[n.ID] = n
 }
 
 // Gather does nothing: there is one place.
@@ -50,18 +55,19 @@ func (l *Local) Gather() {}
 
 // KeepNodes notes that nodes are there. Who follows is in the file before it returns. What they have applied, and
 // this node itself, goes with the only node that needs it.
-func (l *Local) KeepNodes(ctx context.Context, nodes ...ostiary.Node) (ostiary.Head, error) {
+func (l *Local) KeepNodes(_ context.Context, nodes ...ostiary.Node) (ostiary.Head, error) {
 	if err := l.file.keep(nodes, l.gone()); err != nil {
 		return ostiary.Head{}, err
 	}
 	l.mu.Lock()
-	for i, n := range nodes {
+	defer l.mu.Unlock()
+	for _, n := range nodes {
 		if old, found := l.nodes[n.ID]; found {
-			nodes[i].Applied = old.Applied
+			n.Applied, n.Chain = old.Applied, old.Chain
 		}
+		l.put(n)
 	}
-	l.mu.Unlock()
-	return ostiary.Head{}, l.PutNodes(ctx, nodes...)
+	return ostiary.Head{}, nil
 }
 
 // Nodes gives every node.
@@ -81,11 +87,11 @@ func (l *Local) Nodes(context.Context, ostiary.Head) ([]ostiary.Node, error) {
 func (l *Local) gone() func(id string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	gone := map[string]bool{}
+	decides := map[string]bool{}
 	for id, n := range l.nodes {
-		gone[id] = decidesFor(n, time.Since(n.SeenOn)) == 0
+		decides[id] = decidesFor(n, time.Since(n.SeenOn)) > 0
 	}
-	return func(id string) bool { return gone[id] }
+	return func(id string) bool { return !decides[id] } // nor does one that was taken off the record
 }
 
 // DropNode forgets a node.

@@ -120,6 +120,14 @@ func TestTheListOfFollowersIsWrittenWhenItChanges(t *testing.T) {
 	if err := reg.DropNode(t.Context(), "e"); err != nil || strings.Contains(text(), "edge") {
 		t.Errorf("forgotten, %v, and it is %s", err, text())
 	}
+	keep(edge)
+	all, err := reg.Nodes(t.Context(), ostiary.Head{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := reg.DropSilent(t.Context(), all...); err != nil || strings.Contains(text(), "edge") {
+		t.Errorf("taken off the record for its silence, %v, and it is %s", err, text())
+	}
 }
 
 // Who cannot be written down is told nothing, so that it does not decide.

@@ -67,6 +67,29 @@ func TestAFollowerThatCannotBeOnRecordCostsItselfOnly(t *testing.T) {
 	}
 }
 
+// An edge that comes back after its lease needs two words again. It does not wait for two beats.
+func TestWhoComesBackIsVouchedForAtOnce(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, "a")
+	a := f.nodes["a"]
+	edge := ostiary.Node{ID: "1.e-x", Name: "edge", Via: "a", Lease: time.Minute}
+	said := func(stamp time.Duration) func() bool {
+		return func() bool { return a.Said(edge.ID) == int64(stamp) }
+	}
+	for _, stamp := range []time.Duration{time.Second, 2 * time.Second, 3 * time.Second} {
+		a.Vouch(edge, int64(stamp))
+		eventually(t, "the others know of it", said(stamp))
+	}
+	for _, stamp := range []time.Duration{2 * time.Minute, 2*time.Minute + time.Second} {
+		begun := time.Now()
+		a.Vouch(edge, int64(stamp))
+		eventually(t, "the others know of it again", said(stamp))
+		if took := time.Since(begun); took > follow.Beat/4 {
+			t.Errorf("that took %v", took)
+		}
+	}
+}
+
 // Rows of nodes that never come back would stand in each receipt for ever.
 func TestWhoNeverComesBackIsTakenOffTheRecord(t *testing.T) {
 	t.Parallel()

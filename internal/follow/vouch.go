@@ -27,8 +27,11 @@ func (n *Nodes) Vouch(node ostiary.Node, stamp int64) {
 	if node.Holds.Head.Revision == 0 {
 		node.Holds = was.node.Holds
 	}
-	if stamp < was.stamp { // its clock is another one now, and what was said by the old one means nothing to it
+	switch {
+	case stamp < was.stamp: // its clock is another one now, and what was said by the old one means nothing to it
 		was.said, was.words, known = 0, 0, false
+	case was.said != 0 && time.Duration(stamp-was.said) > node.Lease: // its next word is a first one again
+		was.words, known = 0, false
 	}
 	n.vouched[node.ID] = vouched{node, stamp, was.said, was.words, true}
 	if !known || was.words == 1 {
