@@ -93,6 +93,7 @@ type TokenReader interface {
 	TokenByID(id ID) (Token, error) // whatever its account: for the operator
 	Tokens(account ID) ([]Token, error)
 	TokensOf(account, owner ID) ([]Token, error) // user tokens of one member
+	TokensMade(account ID) ([]Token, error)      // those that were made with another token
 	Secrets(account, token ID) ([]Secret, error)
 	SecretsOf(account ID) ([]Secret, error) // all of the account's
 }

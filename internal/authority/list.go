@@ -63,13 +63,17 @@ func (v *view) visible() ([]ostiary.Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	var seen []ostiary.Token
+	return v.seen(tokens), nil
+}
+
+// seen are those tokens that the caller may see.
+func (v *view) seen(tokens []ostiary.Token) (seen []ostiary.Token) {
 	for _, t := range tokens {
 		if ostiary.May(v.actor, ostiary.SeeToken, ostiary.TokenTarget(t)) == nil {
 			seen = append(seen, t)
 		}
 	}
-	return seen, nil
+	return seen
 }
 
 func (v *view) dressAll(ctx context.Context, tokens []ostiary.Token) ([]TokenView, error) {
@@ -111,11 +115,14 @@ func (a *Authority) Descendants(ctx context.Context, c Caller, id ostiary.ID) (o
 		if _, err := v.token(id); err != nil {
 			return err
 		}
-		tokens, err := v.visible()
+		tokens, err := v.TokensMade(v.account)
 		if err != nil {
 			return err
 		}
-		live := slices.DeleteFunc(made(tokens, id), func(t ostiary.Token) bool { return !t.RetiredOn.IsZero() })
+		live := slices.DeleteFunc(made(v.seen(tokens), id), func(t ostiary.Token) bool { return !t.RetiredOn.IsZero() })
+		if len(live) == 0 {
+			return nil // as a rule; the rest reads all of the account
+		}
 		out, err = v.dressAll(ctx, live)
 		return err
 	})

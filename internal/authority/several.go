@@ -125,7 +125,7 @@ func (t *tx) retireMade(id ostiary.ID, also []ostiary.ID) error {
 	if len(also) == 0 {
 		return nil
 	}
-	all, err := t.Writer.Tokens(t.account)
+	all, err := t.TokensMade(t.account)
 	if err != nil {
 		return err
 	}
@@ -149,7 +149,7 @@ func (t *tx) retireMade(id ostiary.ID, also []ostiary.ID) error {
 	return nil
 }
 
-// made are the descendants of a token, retired ones too, of all of an account's in order of id: a maker
+// made are the descendants of a token, retired ones too, of all that were made with another, in order of id: a maker
 // comes before what it made.
 func made(all []ostiary.Token, id ostiary.ID) (out []ostiary.Token) {
 	makers := map[ostiary.ID]bool{id: true}

@@ -143,6 +143,14 @@ func (r *reader) TokensOf(account, owner ostiary.ID) ([]ostiary.Token, error) {
 		ORDER BY id`, account, owner)
 }
 
+func (r *reader) TokensMade(account ostiary.ID) ([]ostiary.Token, error) {
+	return list(r.conn, scanToken, `
+		SELECT `+tokenColumns+`
+		FROM tokens
+		WHERE account_id = $1 AND made_with <> 0
+		ORDER BY id`, account)
+}
+
 func (r *reader) Secrets(account, token ostiary.ID) ([]ostiary.Secret, error) {
 	return list(r.conn, scanSecret, `
 		SELECT `+secretColumns+`

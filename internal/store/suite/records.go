@@ -154,6 +154,10 @@ func tokensAreKept(w *world) {
 	w.same("changed", read(w, func(r ostiary.Reader) (ostiary.Token, error) { return r.Token(1, 4) }), t)
 	own = read(w, func(r ostiary.Reader) ([]ostiary.Token, error) { return r.TokensOf(1, 1) })
 	w.same("of one member", ids(own), []ostiary.ID{1, 4})
+	t.ID, t.MadeWith = 5, 4
+	w.change(func(tx ostiary.Writer) error { return tx.PutToken(t) })
+	made := read(w, func(r ostiary.Reader) ([]ostiary.Token, error) { return r.TokensMade(1) })
+	w.same("made with another token", ids(made), []ostiary.ID{5})
 }
 
 func secretsAreKept(w *world) {
