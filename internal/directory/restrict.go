@@ -115,7 +115,17 @@ func (c *contents) restrict(f ostiary.Fact) bool {
 	return true
 }
 
-// doubt restricts until the log has a revision. What was restricted for good stays so.
+// restrictForGood ends a doubt about the record, too: from now on it is no less than that. It says whether anything
+// is another thing than before.
+func (c *contents) restrictForGood(f ostiary.Fact) bool {
+	at := placeOf(f)
+	_, doubted := c.doubts[at]
+	delete(c.doubts, at)
+	return c.restrict(f) || doubted
+}
+
+// doubt restricts until the log has a revision. What was restricted for good stays so. It says whether anything
+// was taken away, or is for longer.
 func (c *contents) doubt(f ostiary.Fact, revision uint64) (narrowed bool) {
 	at := placeOf(f)
 	_, forGood := c.narrowed[at]
@@ -123,8 +133,9 @@ func (c *contents) doubt(f ostiary.Fact, revision uint64) (narrowed bool) {
 		forGood = false
 	}
 	narrowed = c.restrict(f)
-	if _, less := c.narrowed[at]; less && !forGood {
-		c.doubts[at] = max(c.doubts[at], revision)
+	if _, less := c.narrowed[at]; less && !forGood && c.doubts[at] < revision {
+		c.doubts[at] = revision
+		return true
 	}
 	return narrowed
 }
