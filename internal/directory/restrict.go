@@ -140,6 +140,13 @@ func (c *contents) doubt(f ostiary.Fact, revision uint64) (narrowed bool) {
 	return narrowed
 }
 
+// Lessened says whether some record says less than the log does for good: no revision ends it, as it ends a doubt.
+func (d *Directory) Lessened() bool {
+	d.changing.Lock()
+	defer d.changing.Unlock()
+	return len(d.contents.narrowed) > len(d.contents.doubts)
+}
+
 // settle ends the doubts of which the log has told by a revision, and gives the records that are again what
 // it says: what was in doubt was not made, or its fact would have come.
 func (c *contents) settle(revision uint64) (restored []ostiary.Fact) {

@@ -14,6 +14,8 @@ import (
 // took over, or the records were put back in time.
 var ErrBack = errors.New("the log ends before the directory's revision")
 
+var errMoved = errors.New("the log has moved while memory was compared with it")
+
 // keptChanges is how many changes are remembered, to say which of them are lost.
 const keptChanges = 1000
 
@@ -41,11 +43,56 @@ func (f *Follower) back(ctx context.Context, head ostiary.Head) error {
 		return errors.Join(err, narrowed)
 	}
 	f.met.Store(&head)
-	select {
-	case f.narrowed <- struct{}{}:
-	default:
-	}
+	wake(f.narrowed)
 	return err
+}
+
+// restore ends what a log took away that lacked what memory holds, once the log goes on that has all of it: memory is
+// loaded from there anew. Nothing else gives back what was narrowed.
+func (f *Follower) restore(ctx context.Context) error {
+	if !f.lesser() {
+		return nil
+	}
+	select {
+	case f.turn <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-f.turn }()
+	if !f.lesser() {
+		return nil
+	}
+	at := f.dir.Head()
+	if err := f.dir.Load(ctx, standing{f.log, at}); err != nil {
+		return err
+	}
+	f.met.Store(nil)
+	f.lessened.Store(false)
+	wake(f.narrowed)
+	f.logger.Warn("the newer records are back: memory is loaded anew", "revision", at.Revision)
+	return nil
+}
+
+// lesser says whether memory may be less than its log.
+func (f *Follower) lesser() bool { return f.met.Load() != nil || f.lessened.Load() }
+
+// A standing log is read only where it ends at a head: another connection may lead to another server.
+type standing struct {
+	Log
+	at ostiary.Head
+}
+
+func (s standing) View(ctx context.Context, fn func(ostiary.Reader) error) error {
+	return s.Log.View(ctx, func(r ostiary.Reader) error {
+		head, err := r.Head()
+		if err == nil && head != s.at {
+			err = fmt.Errorf("%w: it ends at %d, and not where memory does, at %d", errMoved, head.Revision, s.at.Revision)
+		}
+		if err != nil {
+			return err
+		}
+		return fn(r)
+	})
 }
 
 func (f *Follower) errBack(head ostiary.Head) error {

@@ -53,6 +53,8 @@ type Follower struct {
 
 	met atomic.Pointer[ostiary.Head] // the end of a log that lacks what memory holds, once memory was narrowed by it
 
+	lessened atomic.Bool // memory was opened from a copy of memory that had been narrowed
+
 	narrowed chan struct{} // holds one element after memory was narrowed
 	doubt    func()        // has settle called soon; nil: whatever is read of the log is believed
 

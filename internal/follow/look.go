@@ -25,8 +25,8 @@ func (f *Follower) Look(ctx context.Context) error {
 		return f.errBack(head)
 	case errors.Is(err, ErrBack):
 		err = f.back(ctx, head)
-	case err == nil:
-		f.met.Store(nil)
+	case err == nil && f.doubt == nil: // else a word does that
+		err = f.restore(ctx)
 	}
 	if err == nil || f.hasMet(head) {
 		f.lease.renew(asOf)
@@ -68,7 +68,9 @@ func (f *Follower) settle(ctx context.Context, asOf time.Duration, at, head osti
 	case err != nil:
 		return err
 	default:
-		f.met.Store(nil)
+		if err := f.restore(ctx); err != nil {
+			return err
+		}
 	}
 	f.lease.renew(asOf)
 	return nil
