@@ -39,7 +39,7 @@ func (n *node) loadMemory(ctx context.Context, log follow.Log, dir follow.Direct
 		return nil
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		n.log.Warn("the local copy is of no use; memory is loaded from the database", "error", err)
-	case err == nil && inLog(ctx, log, about.Head):
+	case err == nil && begins(ctx, log, copied, about.Head):
 		copied.SetReady(true)
 		if err := n.take(copied); err != nil {
 			return err
@@ -80,6 +80,12 @@ func (n *node) take(copied *directory.Directory) error {
 	n.kept = copied.Head()
 	n.ring.Begin(n.kept)
 	return n.directory.Become(copied)
+}
+
+// begins says whether memory can begin from a copy where the records are there: it is of this log, and gives what that
+// does. What was taken away for good, by older records that are gone again, is not in the log, and would stay.
+func begins(ctx context.Context, log follow.Log, copied *directory.Directory, head ostiary.Head) bool {
+	return !copied.Lessened() && inLog(ctx, log, head)
 }
 
 // inLog says whether a copy is of this log: its chain stands there at its revision.

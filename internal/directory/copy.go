@@ -25,11 +25,12 @@ type Copy struct {
 
 const (
 	copyMagic   = "ostcopy"
-	copyVersion = '1'
+	copyVersion = '2'
 
 	kindAbout      byte = 64 + iota // the first record
 	kindRestricted                  // a fact follows: what a record says for now
 	kindEnd                         // the last record
+	kindDoubted                     // a revision and a fact follow: what a record says until the log tells there
 
 	blockSize = 64 << 10 // bytes that are gathered while changes wait
 	maxTail   = 64 << 20 // bytes of changes that may come while a block is written
@@ -118,6 +119,7 @@ type copier struct {
 	out           io.Writer
 	sum           hash.Hash
 	block, record []byte
+	certain       bool // what is in doubt is left out: the copy says what the log does
 }
 
 // copyTo writes a copy.
@@ -127,7 +129,10 @@ func (d *Directory) copyTo(ctx context.Context, out io.Writer, about Copy) (osti
 
 // copyUntil writes a copy, and calls turn at the moment whose records it holds, unless that is nil.
 func (d *Directory) copyUntil(ctx context.Context, out io.Writer, about Copy, turn func() error) (ostiary.Head, error) {
-	w := &copier{ctx: ctx, dir: d, out: out, sum: sha256.New()}
+	return d.copyBy(&copier{ctx: ctx, dir: d, out: out, sum: sha256.New()}, about, turn)
+}
+
+func (d *Directory) copyBy(w *copier, about Copy, turn func() error) (ostiary.Head, error) {
 	w.block = append(w.block, copyMagic...)
 	w.block = append(w.block, copyVersion)
 	w.frame(about.record(w.record))
@@ -145,7 +150,7 @@ func (d *Directory) copyUntil(ctx context.Context, out io.Writer, about Copy, tu
 	if err := w.write(w.block); err != nil {
 		return head, err
 	}
-	_, err = out.Write(w.sum.Sum(nil))
+	_, err = w.out.Write(w.sum.Sum(nil))
 	return head, err
 }
 
@@ -212,9 +217,17 @@ func (w *copier) end() (ostiary.Head, error) {
 	for _, logged := range w.from.narrowed {
 		w.fact(logged)
 	}
-	for _, logged := range w.from.narrowed {
+	for at, logged := range w.from.narrowed {
+		until, doubted := w.from.doubts[at]
+		if doubted && w.certain {
+			continue
+		}
+		w.record = append(w.record[:0], kindRestricted)
+		if doubted {
+			w.record = binary.AppendUvarint(append(w.record[:0], kindDoubted), until)
+		}
 		now, _ := w.from.recorded(logged)
-		w.record = appendFact(append(w.record[:0], kindRestricted), now)
+		w.record = appendFact(w.record, now)
 		w.frame(w.record)
 	}
 	head := w.dir.head()

@@ -134,10 +134,7 @@ func (d *Directory) Apply(c ostiary.Change, emails map[ostiary.ID]string) error 
 func (d *Directory) Restrict(facts []ostiary.Fact) {
 	d.changing.Lock()
 	defer d.changing.Unlock()
-	d.narrow(facts, func(f ostiary.Fact) bool {
-		delete(d.contents.doubts, placeOf(f))
-		return d.contents.restrict(f)
-	})
+	d.narrow(facts, 0, d.contents.restrictForGood)
 }
 
 // Doubt is Restrict until the directory holds a revision, at which the log tells whether they did; for good
@@ -152,11 +149,12 @@ func (d *Directory) Doubt(facts []ostiary.Fact, revision uint64) {
 	if d.revision.Load() >= revision {
 		return // it has told
 	}
-	d.narrow(facts, func(f ostiary.Fact) bool { return d.contents.doubt(f, revision) })
+	d.narrow(facts, revision, func(f ostiary.Fact) bool { return d.contents.doubt(f, revision) })
 }
 
-// narrow takes away, and writes down of what. The caller holds up changes.
-func (d *Directory) narrow(facts []ostiary.Fact, by func(ostiary.Fact) bool) {
+// narrow takes away until a revision, or for good where that is zero, and writes down of what. The caller holds up
+// changes.
+func (d *Directory) narrow(facts []ostiary.Fact, until uint64, by func(ostiary.Fact) bool) {
 	d.found = nil
 	var narrowed []ostiary.Fact
 	d.lock()
@@ -166,7 +164,7 @@ func (d *Directory) narrow(facts []ostiary.Fact, by func(ostiary.Fact) bool) {
 		}
 	}
 	d.unlock()
-	d.keeping.restrict(d.chain, narrowed)
+	d.keeping.narrow(d.chain, narrowed, until)
 }
 
 // SetReady says whether decisions may be made.

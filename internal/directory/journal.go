@@ -31,6 +31,7 @@ const (
 
 	entryChange   byte = 'c' // revision, chain, facts, e-mails
 	entryRestrict byte = 'r' // facts
+	entryDoubt    byte = 'd' // the revision at which the log tells, facts
 
 	maxJournal = 256 << 20 // bytes; a copy that cannot be made anew for so long is given up
 )
@@ -78,9 +79,12 @@ func (j *journal) change(before ostiary.Hash, c ostiary.Change, emails map[ostia
 	return j.end(before, b)
 }
 
-// restrict writes down what was narrowed where a chain stands.
-func (j *journal) restrict(at ostiary.Hash, facts []ostiary.Fact) error {
-	return j.end(at, j.facts(append(j.begin(), entryRestrict), facts))
+// narrow writes down what was narrowed where a chain stands, until a revision; for good where that is zero.
+func (j *journal) narrow(at ostiary.Hash, facts []ostiary.Fact, until uint64) error {
+	if until == 0 {
+		return j.end(at, j.facts(append(j.begin(), entryRestrict), facts))
+	}
+	return j.end(at, j.facts(binary.AppendUvarint(append(j.begin(), entryDoubt), until), facts))
 }
 
 func (j *journal) facts(b []byte, facts []ostiary.Fact) []byte {

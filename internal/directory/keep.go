@@ -149,11 +149,11 @@ func (k *keeping) change(before ostiary.Hash, c ostiary.Change, emails map[ostia
 	}
 }
 
-func (k *keeping) restrict(at ostiary.Hash, facts []ostiary.Fact) {
+func (k *keeping) narrow(at ostiary.Hash, facts []ostiary.Fact, until uint64) {
 	switch {
 	case len(facts) == 0:
 	case k.journal != nil:
-		if err := k.journal.restrict(at, facts); err != nil {
+		if err := k.journal.narrow(at, facts, until); err != nil {
 			k.lose(fmt.Errorf("writing down what was narrowed: %w", err))
 		}
 	case k.old:

@@ -75,9 +75,15 @@ type copyReader struct {
 	contents   *contents
 	room       room
 	about      Copy
-	restricted []ostiary.Fact
+	restricted []restricted
 	facts      ostiary.Hash
 	emails     ostiary.Hash
+}
+
+// restricted is what a record says for now: until the log has a revision, or for good where that is zero.
+type restricted struct {
+	fact  ostiary.Fact
+	until uint64
 }
 
 var errTorn = errors.New("it is torn: it ends before its last record does")
@@ -136,12 +142,8 @@ func (r *copyReader) apply() error {
 			return err
 		}
 		r.contents.setEmail(user, email)
-	case kindRestricted:
-		f, err := new(room).read(r.record[1:])
-		if err != nil {
-			return err
-		}
-		r.restricted = append(r.restricted, f)
+	case kindRestricted, kindDoubted:
+		return r.restrict()
 	default:
 		f, err := r.room.read(r.record)
 		if err != nil {
@@ -150,6 +152,19 @@ func (r *copyReader) apply() error {
 		r.contents.set(f)
 	}
 	return nil
+}
+
+func (r *copyReader) restrict() (err error) {
+	in := input{rest: r.record[1:]}
+	var less restricted
+	if r.record[0] == kindDoubted {
+		if less.until = in.number(); in.bad || less.until == 0 {
+			return errRecord
+		}
+	}
+	less.fact, err = new(room).read(in.rest)
+	r.restricted = append(r.restricted, less)
+	return err
 }
 
 func (r *copyReader) readAbout() error {
@@ -176,8 +191,12 @@ func (r *copyReader) directory() (*Directory, Copy, error) {
 	if c.facts.hash() != r.facts || c.emails.hash() != r.emails {
 		return nil, Copy{}, errors.New("what it holds is not what its digest says")
 	}
-	for _, f := range r.restricted {
-		c.restrict(f)
+	for _, less := range r.restricted {
+		if less.until == 0 {
+			c.restrict(less.fact)
+			continue
+		}
+		c.doubt(less.fact, less.until)
 	}
 	d := New()
 	d.contents, d.chain = c, r.about.Head.Chain

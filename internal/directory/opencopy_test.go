@@ -11,10 +11,11 @@ import (
 	"strings"
 	"testing"
 
+	"ostiary"
 	"ostiary/internal/directory"
 )
 
-// aCopy is a small copy with a record of every kind, a restricted one too.
+// aCopy is a small copy with a record of every kind, one that is restricted and one in doubt too.
 func aCopy(t testing.TB) []byte {
 	t.Helper()
 	d, r := directory.New(), rand.New(rand.NewPCG(9, 9))
@@ -27,6 +28,7 @@ func aCopy(t testing.TB) []byte {
 		}
 	}
 	d.Restrict(facts{app("new", 5, 1)})
+	d.Doubt(facts{{User: &ostiary.UserFact{ID: 2, Disabled: true}}}, d.Revision()+1)
 	var b bytes.Buffer
 	if _, err := d.CopyTo(&b, about); err != nil {
 		t.Fatal(err)
@@ -104,7 +106,7 @@ func TestACopyOfOtherRecordsThanItSaysIsRefused(t *testing.T) {
 func TestWhatIsNoCopyIsRefusedAndTheErrorSaysWhy(t *testing.T) {
 	whole := aCopy(t)
 	path, other := inTemp(t), bytes.Clone(whole)
-	other[len("ostcopy")] = '2'
+	other[len("ostcopy")] = '1'
 	unsure := append(bytes.Clone(whole[:len(whole)-32]), make([]byte, 32)...)
 	for _, c := range []struct {
 		name string
@@ -114,7 +116,7 @@ func TestWhatIsNoCopyIsRefusedAndTheErrorSaysWhy(t *testing.T) {
 		{"an empty file", nil, "it is empty"},
 		{"another program's file", []byte("SQLite format 3\x00 and so on, for a while"), "no copy of a directory"},
 		{"its first bytes", whole[:5], "no copy of a directory"},
-		{"another version", mended(other), "it is of version '2', and this program reads version '1'"},
+		{"another version", mended(other), "it is of version '1', and this program reads version '2'"},
 		{"half of it", whole[:len(whole)/2], "it is torn"},
 		{"one byte less", whole[:len(whole)-1], "torn"},
 		{"one byte more", append(bytes.Clone(whole), 0), "goes on behind"},
@@ -146,7 +148,7 @@ func TestWhatIsNoCopyIsRefusedAndTheErrorSaysWhy(t *testing.T) {
 // is mended, so that the fuzzer gets behind it.
 func FuzzOpenCopy(f *testing.F) {
 	f.Add(aCopy(f))
-	f.Add([]byte("ostcopy1"))
+	f.Add([]byte("ostcopy2"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if _, err := open(t, text); err != nil {
 			text = mended(text)

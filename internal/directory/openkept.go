@@ -134,15 +134,8 @@ func torn(err error) error {
 func (r *journalReader) apply(entry []byte) error {
 	in := input{rest: entry}
 	kind := in.byte()
-	if kind == entryRestrict {
-		facts, emails, err := in.records()
-		if err == nil && len(emails) > 0 {
-			err = errEntry
-		}
-		if err == nil && r.at.Revision >= r.from.Revision {
-			r.dir.Restrict(facts)
-		}
-		return err
+	if kind == entryRestrict || kind == entryDoubt {
+		return r.narrow(kind, in)
 	}
 	c := ostiary.Change{Revision: in.number(), Chain: in.hash()}
 	facts, emails, err := in.records()
@@ -155,6 +148,24 @@ func (r *journalReader) apply(entry []byte) error {
 		return r.dir.Apply(c, emails)
 	}
 	return r.meets()
+}
+
+// narrow takes away what memory did.
+func (r *journalReader) narrow(kind byte, in input) error {
+	var until uint64
+	if kind == entryDoubt {
+		if until = in.number(); until == 0 {
+			return errEntry
+		}
+	}
+	facts, emails, err := in.records()
+	if err == nil && len(emails) > 0 {
+		err = errEntry
+	}
+	if err == nil && r.at.Revision >= r.from.Revision {
+		r.dir.Doubt(facts, until) // zero: for good
+	}
+	return err
 }
 
 // records reads the facts and e-mails that fill the rest.

@@ -115,7 +115,17 @@ func (c *contents) restrict(f ostiary.Fact) bool {
 	return true
 }
 
-// doubt restricts until the log has a revision. What was restricted for good stays so.
+// restrictForGood ends a doubt about the record, too: from now on it is no less than that. It says whether anything
+// is another thing than before.
+func (c *contents) restrictForGood(f ostiary.Fact) bool {
+	at := placeOf(f)
+	_, doubted := c.doubts[at]
+	delete(c.doubts, at)
+	return c.restrict(f) || doubted
+}
+
+// doubt restricts until the log has a revision. What was restricted for good stays so. It says whether anything
+// was taken away, or is for longer.
 func (c *contents) doubt(f ostiary.Fact, revision uint64) (narrowed bool) {
 	at := placeOf(f)
 	_, forGood := c.narrowed[at]
@@ -123,10 +133,18 @@ func (c *contents) doubt(f ostiary.Fact, revision uint64) (narrowed bool) {
 		forGood = false
 	}
 	narrowed = c.restrict(f)
-	if _, less := c.narrowed[at]; less && !forGood {
-		c.doubts[at] = max(c.doubts[at], revision)
+	if _, less := c.narrowed[at]; less && !forGood && c.doubts[at] < revision {
+		c.doubts[at] = revision
+		return true
 	}
 	return narrowed
+}
+
+// Lessened says whether some record says less than the log does for good: no revision ends it, as it ends a doubt.
+func (d *Directory) Lessened() bool {
+	d.changing.Lock()
+	defer d.changing.Unlock()
+	return len(d.contents.narrowed) > len(d.contents.doubts)
 }
 
 // settle ends the doubts of which the log has told by a revision, and gives the records that are again what

@@ -37,6 +37,8 @@ type Directory interface {
 	Load(ctx context.Context, log ostiary.Viewer) error
 	Apply(c ostiary.Change, emails map[ostiary.ID]string) error
 	HeldAt(revision uint64) (ostiary.Digests, bool) // one of the last; not found where that is not known
+	// Restrict takes away what facts do, and gives nothing.
+	Restrict(facts []ostiary.Fact)
 	// RestrictTo takes away whatever all these records do not give, and gives nothing.
 	RestrictTo(records func(fn func(ostiary.Fact) error) error) error
 }
@@ -51,7 +53,9 @@ type Follower struct {
 	turn   chan struct{} // holds one element while somebody applies changes
 	failed atomic.Pointer[error]
 
-	met atomic.Pointer[ostiary.Head] // the end of a log that lacks what memory holds, once memory was narrowed by it
+	met atomic.Pointer[met] // the end of a log that lacks what memory holds, once memory was narrowed by it
+
+	lessened atomic.Bool // memory was opened from a copy of memory that had been narrowed
 
 	narrowed chan struct{} // holds one element after memory was narrowed
 	doubt    func()        // has settle called soon; nil: whatever is read of the log is believed
@@ -121,6 +125,10 @@ func (f *Follower) Run(ctx context.Context) {
 		case revision, open := <-hints:
 			if !open {
 				hints = nil
+			}
+			if f.met.Load() != nil { // it may be one of a log that does not go on from memory
+				looked, err = true, f.Look(ctx)
+				break
 			}
 			err = f.CatchUp(ctx, revision)
 		case <-tick.C:

@@ -132,12 +132,14 @@ func (k *Keeper) tell(err error) {
 // An Opened is memory that was opened from a local copy.
 type Opened interface {
 	HeldAt(revision uint64) (ostiary.Digests, bool)
+	Lessened() bool // it is less than the log for good
 }
 
 // Resume renews the lease of a follower whose memory was opened from a local copy: to when that, or what it
 // went through as it was opened, was known to be all of the log, if that was in this boot. Others count on no more
 // than the lease that they heard of, from when they last heard. It gives an error where the lease is over.
 func (f *Follower) Resume(path string, memory Opened, boot string, asOf time.Duration) error {
+	f.lessened.Store(memory.Lessened())
 	if boot == "" || boot != Boot() {
 		return errors.New("the local copy is from before this boot of the machine, or by another clock of it, so that " +
 			"nobody knows how old it is")

@@ -17,19 +17,34 @@ func (f *Follower) Look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	switch err = f.reach(ctx, at, head); {
-	case f.hasMet(head):
+	switch err = f.meet(ctx, at, head); {
+	case f.hasMet(head, asOf):
 		err = f.errBack(head)
 	case f.doubt != nil && (errors.Is(err, ErrBack) || err == nil && f.met.Load() != nil):
 		f.doubt() // this may be a server that was left alone: the one on which words last says how it is
 		return f.errBack(head)
 	case errors.Is(err, ErrBack):
 		err = f.back(ctx, head)
-	case err == nil:
-		f.met.Store(nil)
+	case err == nil && f.doubt == nil: // else a word does that
+		err = f.restore(ctx)
 	}
-	if err == nil || f.hasMet(head) {
+	if err == nil || f.hasMet(head, asOf) {
 		f.lease.renew(asOf)
+	}
+	return err
+}
+
+// meet is reach, but where memory was narrowed by a log that lacks what it holds, and that log has gone on: memory
+// is narrowed by that too, and has met that end of it.
+func (f *Follower) meet(ctx context.Context, at, head ostiary.Head) error {
+	if f.met.Load().on(head, never) {
+		return ErrBack
+	}
+	err := f.reach(ctx, at, head)
+	if met := f.met.Load(); met != nil && errors.Is(err, ErrBack) && head.Revision > met.end.Revision {
+		if failed := f.goOn(ctx, head); failed != nil {
+			return fmt.Errorf("following the log that lacks changes: %w", failed)
+		}
 	}
 	return err
 }
@@ -59,16 +74,19 @@ func (f *Follower) reach(ctx context.Context, at, head ostiary.Head) error {
 // settle takes where the log ends on a server that can say so for all: what was written there lasts. Memory held at, or
 // more, at asOf, before the server was asked. It gives nil once memory decides by all of that, and renews the lease.
 func (f *Follower) settle(ctx context.Context, asOf time.Duration, at, head ostiary.Head) error {
-	err := f.reach(ctx, at, head)
+	err := f.meet(ctx, at, head)
 	switch {
+	case errors.Is(err, ErrBack) && f.hasMet(head, asOf):
 	case errors.Is(err, ErrBack):
-		if err = f.back(ctx, head); !f.hasMet(head) {
+		if err = f.back(ctx, head); !f.hasMet(head, asOf) {
 			return err
 		}
 	case err != nil:
 		return err
 	default:
-		f.met.Store(nil)
+		if err := f.restore(ctx); err != nil {
+			return err
+		}
 	}
 	f.lease.renew(asOf)
 	return nil
