@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"ostiary"
 )
 
@@ -67,8 +69,10 @@ func (r *Registry) KeepNodes(ctx context.Context, nodes ...ostiary.Node) (log os
 		_, err = r.conn.exec(commit)
 	}
 	if err != nil {
-		r.conn.close()
-		r.conn, r.moved = nil, true
+		if !r.undone(err) {
+			r.conn.close()
+			r.conn, r.moved = nil, true
+		}
 		return log, failedHere(err)
 	}
 	if !r.spoke && r.moved {
@@ -76,6 +80,15 @@ func (r *Registry) KeepNodes(ctx context.Context, nodes ...ostiary.Node) (log os
 	}
 	r.spoke = true
 	return log, nil
+}
+
+// undone says whether the server refused the statement alone: the connection is good for the next word then.
+func (r *Registry) undone(err error) bool {
+	if !errors.As(err, new(*pgconn.PgError)) || faultOf(err) == lost {
+		return false
+	}
+	_, err = r.conn.exec(rollback)
+	return err == nil
 }
 
 // Gather has everything else asked of the server on which words last: another one may go on as if it were the one
