@@ -48,6 +48,13 @@ func (h *hosts) try(address string) bool {
 	return true
 }
 
+// leads says whether no other address is known to be the only one that will do.
+func (h *hosts) leads(address string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.good == "" || address == h.good || time.Since(h.only) >= passedOver
+}
+
 // connected is told of a server that answers and takes changes.
 func (h *hosts) connected(_ context.Context, c *pgconn.PgConn) error {
 	h.mu.Lock()

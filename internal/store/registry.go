@@ -110,6 +110,12 @@ func (r *Registry) gather() {
 	r.gathered = time.Now()
 }
 
+// Age grows where connections turn out to be gone, or to lead to a server that another one may have taken over from.
+func (r *Registry) Age() uint64 { return r.lost.Load() }
+
+// Leads says whether new connections may lead to an address.
+func (r *Registry) Leads(address string) bool { return r.hosts.leads(address) }
+
 // close gives the connection up.
 func (r *Registry) close() {
 	r.mu.Lock()
