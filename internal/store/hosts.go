@@ -24,10 +24,14 @@ type hosts struct {
 // passedOver is how long an address is not tried again while another one is good.
 const passedOver = 10 * time.Second
 
+// elsewhere marks the context of a connection that may lead anywhere but to one address.
+type elsewhere struct{}
+
 var errPassedOver = errors.New("it took no connection a moment ago, and another server does")
 
 func (h *hosts) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	if !h.try(address) {
+	left, away := ctx.Value(elsewhere{}).(string)
+	if address == left || !away && !h.try(address) {
 		return nil, errPassedOver
 	}
 	return h.dialer.DialContext(ctx, network, address)

@@ -26,9 +26,11 @@ type Registry struct {
 	hosts   *hosts
 
 	mu    sync.Mutex
-	conn  *conn // of lasting; nil where it was lost
-	spoke bool  // a word has lasted on it
-	moved bool  // it is not the first one
+	conn  *conn  // of lasting; nil where it was lost
+	spoke bool   // a word has lasted on it
+	moved bool   // it is not the first one
+	at    string // where it leads
+	left  string // where the last word did not last; empty once another server was tried
 
 	gathered time.Time // last
 }
@@ -56,10 +58,9 @@ func (r *Registry) KeepNodes(ctx context.Context, nodes ...ostiary.Node) (log os
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.conn == nil {
-		if r.conn, err = newConn(ctx, r.lasting); err != nil {
+		if err := r.connect(ctx); err != nil {
 			return log, failedHere(err)
 		}
-		r.spoke = false
 	}
 	r.conn.base, r.conn.patience = ctx, wordWithin
 	if _, err = r.conn.exec(`BEGIN`); err == nil {
@@ -71,15 +72,38 @@ func (r *Registry) KeepNodes(ctx context.Context, nodes ...ostiary.Node) (log os
 	if err != nil {
 		if !r.undone(err) {
 			r.conn.close()
-			r.conn, r.moved = nil, true
+			r.spoke = false
+			r.conn, r.moved, r.left = nil, true, r.at
 		}
 		return log, failedHere(err)
 	}
-	if !r.spoke && r.moved {
+	first := !r.spoke
+	r.spoke = true
+	if first && r.moved {
 		r.gather() // it may be another server
 	}
-	r.spoke = true
 	return log, nil
+}
+
+// connect opens the connection. Where a word did not last, another server comes first: one that was left alone goes
+// on taking connections, and acknowledges nothing.
+func (r *Registry) connect(ctx context.Context) (err error) {
+	r.spoke = false
+	if left := r.left; left != "" {
+		r.left = ""
+		within, stop := context.WithTimeout(context.WithValue(ctx, elsewhere{}, left), pingWithin)
+		r.conn, err = newConn(within, r.lasting)
+		stop()
+	}
+	if r.conn == nil {
+		if r.conn, err = newConn(ctx, r.lasting); err != nil {
+			return err
+		}
+	}
+	return r.conn.sql.Raw(func(c any) error {
+		r.at = c.(pgConn).Conn.Conn().PgConn().Conn().RemoteAddr().String()
+		return nil
+	})
 }
 
 // undone says whether the server refused the statement alone: the connection is good for the next word then.
@@ -100,11 +124,8 @@ func (r *Registry) Gather() {
 }
 
 func (r *Registry) gather() {
-	if r.conn != nil { // words last there
-		r.conn.sql.Raw(func(c any) error {
-			r.hosts.prefer(c.(pgConn).Conn.Conn().PgConn().Conn().RemoteAddr().String())
-			return nil
-		})
+	if r.spoke {
+		r.hosts.prefer(r.at)
 	}
 	r.lost.Add(1)
 	r.gathered = time.Now()
@@ -122,7 +143,7 @@ func (r *Registry) close() {
 	defer r.mu.Unlock()
 	if r.conn != nil {
 		r.conn.close()
-		r.conn = nil
+		r.conn, r.spoke = nil, false
 	}
 }
 
