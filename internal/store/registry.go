@@ -79,8 +79,11 @@ func (r *Registry) KeepNodes(ctx context.Context, nodes ...ostiary.Node) (log os
 	}
 	first := !r.spoke
 	r.spoke = true
-	if first && r.moved {
+	switch {
+	case first && r.moved:
 		r.gather() // it may be another server
+	case r.moved:
+		r.hosts.prefer(r.at) // some connections are opened later than others
 	}
 	return log, nil
 }
@@ -92,7 +95,7 @@ func (r *Registry) connect(ctx context.Context) (err error) {
 	if left := r.left; left != "" {
 		r.left = ""
 		within, stop := context.WithTimeout(context.WithValue(ctx, elsewhere{}, left), pingWithin)
-		r.conn, err = newConn(within, r.lasting)
+		r.conn, _ = newConn(within, r.lasting)
 		stop()
 	}
 	if r.conn == nil {
@@ -283,14 +286,6 @@ func (h heldRow) digests() ostiary.Digests {
 		return ostiary.Digests{}
 	}
 	return d
-}
-
-// DropNode forgets a node.
-func (r *Registry) DropNode(ctx context.Context, id string) error {
-	_, err := r.quick.ExecContext(ctx, `
-		DELETE FROM nodes
-		WHERE id = $1`, id)
-	return failedHere(err)
 }
 
 func failedHere(err error) error {
