@@ -12,6 +12,7 @@ import (
 	"ostiary"
 	"ostiary/internal/follow"
 	"ostiary/internal/store"
+	"ostiary/internal/usage"
 )
 
 // records are where a node's records are: a store.DB, or one that can be opened later.
@@ -180,6 +181,21 @@ func (l *later) DropSilent(ctx context.Context, nodes ...ostiary.Node) error {
 	return l.away()
 }
 
+// Age and Leads are the registry's too. As long as the database is away, any server may be it.
+func (l *later) Age() uint64 {
+	if db := l.db.Load(); db != nil {
+		return db.Registry().Age()
+	}
+	return 0
+}
+
+func (l *later) Leads(address string) bool {
+	if db := l.db.Load(); db != nil {
+		return db.Registry().Leads(address)
+	}
+	return true
+}
+
 func (l *later) Close() error {
 	l.stop()
 	l.trying.Wait()
@@ -213,4 +229,8 @@ func (n *node) openRecords(ctx context.Context) (err error) {
 	return nil
 }
 
-var _ follow.Registry = (*later)(nil)
+var (
+	_ follow.Registry = (*later)(nil)
+	_ usage.Lead      = (*later)(nil)
+	_ usage.Lead      = (*store.Registry)(nil)
+)

@@ -108,7 +108,10 @@ func (n *node) open(ctx context.Context) (err error) {
 	if err := n.nodes.Speak(ctx); err != nil { // it is said again every two seconds
 		n.log.Debug("this node could not say that it is there", "error", err)
 	}
-	n.usage, err = openUsage(ctx, cfg.Data, cfg.Database.Reveal(), usage.Options{Every: cfg.UseFlush, Now: n.now, Log: n.log})
+	lead, _ := n.registry.(usage.Lead) // both kinds are
+	n.usage, err = openUsage(ctx, cfg.Data, cfg.Database.Reveal(), usage.Options{
+		Every: cfg.UseFlush, Now: n.now, Log: n.log, Lead: lead,
+	})
 	if err != nil {
 		return err
 	}

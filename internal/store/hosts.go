@@ -24,13 +24,33 @@ type hosts struct {
 // passedOver is how long an address is not tried again while another one is good.
 const passedOver = 10 * time.Second
 
+// elsewhere marks the context of a connection that may lead anywhere but to one address.
+type elsewhere struct{}
+
+// underWay is how long an attempt may yet succeed. When all connections are opened anew, several are made at once.
+const underWay = pingWithin / 2
+
 var errPassedOver = errors.New("it took no connection a moment ago, and another server does")
 
 func (h *hosts) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	if !h.try(address) {
+	left, away := ctx.Value(elsewhere{}).(string)
+	if address == left || !away && !h.try(address) {
 		return nil, errPassedOver
 	}
-	return h.dialer.DialContext(ctx, network, address)
+	c, err := h.dialer.DialContext(ctx, network, address)
+	if err != nil && !errors.Is(ctx.Err(), context.Canceled) {
+		h.failed(address)
+	}
+	return c, err
+}
+
+// failed is told of an address that takes no connection.
+func (h *hosts) failed(address string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if address == h.good {
+		h.good = ""
+	}
 }
 
 func (h *hosts) try(address string) bool {
@@ -38,6 +58,9 @@ func (h *hosts) try(address string) bool {
 	defer h.mu.Unlock()
 	last, failed := h.tried[address]
 	if address == h.good && failed {
+		if time.Since(last) < underWay {
+			return true
+		}
 		h.good = ""
 	}
 	tooSoon := failed && time.Since(last) < passedOver || time.Since(h.only) < passedOver
@@ -46,6 +69,13 @@ func (h *hosts) try(address string) bool {
 	}
 	h.tried[address] = time.Now()
 	return true
+}
+
+// leads says whether no other address is known to be the only one that will do.
+func (h *hosts) leads(address string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.good == "" || address == h.good || time.Since(h.only) >= passedOver
 }
 
 // connected is told of a server that answers and takes changes.

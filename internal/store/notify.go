@@ -15,6 +15,7 @@ const channel = "ostiary_log"
 // of its own, and sends after the commit: sending takes a lock that all databases of a server share.
 func (e *postgres) tell() {
 	var c *pgx.Conn
+	var age uint64
 	defer func() { drop(c) }()
 	for {
 		select {
@@ -24,6 +25,10 @@ func (e *postgres) tell() {
 			drop(c)
 			c = nil
 		case revision := <-e.latest:
+			if newer := e.lost.Load(); newer != age {
+				drop(c)
+				c, age = nil, newer
+			}
 			c = e.tellOn(c, revision)
 		}
 	}
@@ -84,7 +89,8 @@ func (e *postgres) hints(ctx context.Context) <-chan uint64 {
 	return out
 }
 
-// listen passes on what it hears until the connection fails. A connection that listens does not notice
+// listen passes on what it hears until the connection fails, or others have turned out to be gone since it was
+// opened: it may lead to a server that another one took over from. A connection that listens does not notice
 // that the other end is gone, so it asks every second.
 func (e *postgres) listen(ctx context.Context, out chan uint64) {
 	ctx, stop := context.WithCancel(ctx)
@@ -92,6 +98,7 @@ func (e *postgres) listen(ctx context.Context, out chan uint64) {
 	defer context.AfterFunc(e.ctx, stop)()
 	begun, end := context.WithTimeout(ctx, patience)
 	defer end()
+	age := e.lost.Load()
 	c, err := pgx.ConnectConfig(begun, e.config)
 	if err != nil {
 		return
@@ -100,7 +107,7 @@ func (e *postgres) listen(ctx context.Context, out chan uint64) {
 	if _, err := c.Exec(begun, `LISTEN `+channel); err != nil {
 		return
 	}
-	for {
+	for e.lost.Load() == age {
 		heard, err := hear(ctx, c)
 		if err != nil {
 			return

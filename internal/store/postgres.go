@@ -51,7 +51,8 @@ type postgres struct {
 	vows    *sql.DB // the same, where it must last
 
 	registry *Registry
-	watch    *conn // asks whether the database is there
+	lost     *atomic.Uint64 // grows: a connection that is older leads to nobody knows where
+	watch    *conn          // asks whether the database is there
 
 	latest  chan uint64 // a revision to tell the others; holds the newest
 	ctx     context.Context
@@ -74,7 +75,7 @@ func openPostgres(ctx context.Context, at DSN, lost *atomic.Uint64, log *slog.Lo
 	if err := migratePostgres(ctx, config, log); err != nil {
 		return nil, err
 	}
-	e := &postgres{config: config, latest: make(chan uint64, 1)}
+	e := &postgres{config: config, lost: lost, latest: make(chan uint64, 1)}
 	e.ctx, e.stop = context.WithCancel(context.Background())
 	unbroken := config.Copy()
 	unbroken.DialFunc = uncancelled(config.DialFunc)
@@ -159,12 +160,17 @@ var errReadOnlyServer = errors.New("the database is read-only")
 
 // alive asks on a connection of its own.
 func (e *postgres) alive() error {
+	age := e.lost.Load()
+	if e.watch != nil && e.watch.age != age {
+		e.watch.close()
+		e.watch = nil
+	}
 	if e.watch == nil {
 		c, err := e.connect(e.ctx, false)
 		if err != nil {
 			return err
 		}
-		c.patience, e.watch = pingWithin, c
+		c.patience, c.age, e.watch = pingWithin, age, c
 	}
 	var one int
 	err := e.watch.one(askWritable, nil, &one)

@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"ostiary"
 )
 
@@ -24,9 +26,11 @@ type Registry struct {
 	hosts   *hosts
 
 	mu    sync.Mutex
-	conn  *conn // of lasting; nil where it was lost
-	spoke bool  // a word has lasted on it
-	moved bool  // it is not the first one
+	conn  *conn  // of lasting; nil where it was lost
+	spoke bool   // a word has lasted on it
+	moved bool   // it is not the first one
+	at    string // where it leads
+	left  string // where the last word did not last; empty once another server was tried
 
 	gathered time.Time // last
 }
@@ -54,10 +58,9 @@ func (r *Registry) KeepNodes(ctx context.Context, nodes ...ostiary.Node) (log os
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.conn == nil {
-		if r.conn, err = newConn(ctx, r.lasting); err != nil {
+		if err := r.connect(ctx); err != nil {
 			return log, failedHere(err)
 		}
-		r.spoke = false
 	}
 	r.conn.base, r.conn.patience = ctx, wordWithin
 	if _, err = r.conn.exec(`BEGIN`); err == nil {
@@ -67,15 +70,52 @@ func (r *Registry) KeepNodes(ctx context.Context, nodes ...ostiary.Node) (log os
 		_, err = r.conn.exec(commit)
 	}
 	if err != nil {
-		r.conn.close()
-		r.conn, r.moved = nil, true
+		if !r.undone(err) {
+			r.conn.close()
+			r.spoke = false
+			r.conn, r.moved, r.left = nil, true, r.at
+		}
 		return log, failedHere(err)
 	}
-	if !r.spoke && r.moved {
-		r.gather() // it may be another server
-	}
+	first := !r.spoke
 	r.spoke = true
+	switch {
+	case first && r.moved:
+		r.gather() // it may be another server
+	case r.moved:
+		r.hosts.prefer(r.at) // some connections are opened later than others
+	}
 	return log, nil
+}
+
+// connect opens the connection. Where a word did not last, another server comes first: one that was left alone goes
+// on taking connections, and acknowledges nothing.
+func (r *Registry) connect(ctx context.Context) (err error) {
+	r.spoke = false
+	if left := r.left; left != "" {
+		r.left = ""
+		within, stop := context.WithTimeout(context.WithValue(ctx, elsewhere{}, left), pingWithin)
+		r.conn, _ = newConn(within, r.lasting)
+		stop()
+	}
+	if r.conn == nil {
+		if r.conn, err = newConn(ctx, r.lasting); err != nil {
+			return err
+		}
+	}
+	return r.conn.sql.Raw(func(c any) error {
+		r.at = c.(pgConn).Conn.Conn().PgConn().Conn().RemoteAddr().String()
+		return nil
+	})
+}
+
+// undone says whether the server refused the statement alone: the connection is good for the next word then.
+func (r *Registry) undone(err error) bool {
+	if !errors.As(err, new(*pgconn.PgError)) || faultOf(err) == lost {
+		return false
+	}
+	_, err = r.conn.exec(rollback)
+	return err == nil
 }
 
 // Gather has everything else asked of the server on which words last: another one may go on as if it were the one
@@ -87,15 +127,18 @@ func (r *Registry) Gather() {
 }
 
 func (r *Registry) gather() {
-	if r.conn != nil { // words last there
-		r.conn.sql.Raw(func(c any) error {
-			r.hosts.prefer(c.(pgConn).Conn.Conn().PgConn().Conn().RemoteAddr().String())
-			return nil
-		})
+	if r.spoke {
+		r.hosts.prefer(r.at)
 	}
 	r.lost.Add(1)
 	r.gathered = time.Now()
 }
+
+// Age grows where connections turn out to be gone, or to lead to a server that another one may have taken over from.
+func (r *Registry) Age() uint64 { return r.lost.Load() }
+
+// Leads says whether new connections may lead to an address.
+func (r *Registry) Leads(address string) bool { return r.hosts.leads(address) }
 
 // close gives the connection up.
 func (r *Registry) close() {
@@ -103,7 +146,7 @@ func (r *Registry) close() {
 	defer r.mu.Unlock()
 	if r.conn != nil {
 		r.conn.close()
-		r.conn = nil
+		r.conn, r.spoke = nil, false
 	}
 }
 
@@ -243,14 +286,6 @@ func (h heldRow) digests() ostiary.Digests {
 		return ostiary.Digests{}
 	}
 	return d
-}
-
-// DropNode forgets a node.
-func (r *Registry) DropNode(ctx context.Context, id string) error {
-	_, err := r.quick.ExecContext(ctx, `
-		DELETE FROM nodes
-		WHERE id = $1`, id)
-	return failedHere(err)
 }
 
 func failedHere(err error) error {

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -117,5 +118,36 @@ func TestANodeThatSpeaksIsNotDroppedForItsSilence(t *testing.T) {
 	}
 	if left["a"] || !left["b"] || !left["c"] {
 		t.Errorf("on record are %v, want b, which has spoken since, and c, which was not named", left)
+	}
+}
+
+// Another connection may lead to another server, so after it everything is opened anew.
+func TestAWordThatIsRefusedCostsNoConnection(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Shared(t)
+	name := c.Database(t)
+	r := createOn(t, c.URL(name)).Registry()
+	_, err := r.KeepNodes(t.Context(), ostiary.Node{ID: "a"})
+	ok(t, err)
+	before := c.Backends(t, name, "")
+	tooLarge := ostiary.Digests{Head: ostiary.Head{Revision: 1 << 63}}
+	for range 2 {
+		if _, err := r.KeepNodes(t.Context(), ostiary.Node{ID: "b"}, ostiary.Node{ID: "c", Holds: tooLarge}); err == nil {
+			t.Error("a number that the table cannot hold is kept")
+		}
+		_, err = r.KeepNodes(t.Context(), ostiary.Node{ID: "a"})
+		ok(t, err)
+	}
+	time.Sleep(2 * time.Second) // gathering closes what is open within a second
+	after := c.Backends(t, name, "")
+	for _, pid := range before {
+		if !slices.Contains(after, pid) {
+			t.Errorf("of the connections %v are left %v", before, after)
+			break
+		}
+	}
+	all, err := r.Nodes(t.Context(), ostiary.Head{})
+	if err != nil || len(all) != 1 {
+		t.Errorf("on record are %v, %v, want one: what was refused is undone whole", all, err)
 	}
 }

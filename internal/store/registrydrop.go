@@ -7,6 +7,14 @@ import (
 	"ostiary"
 )
 
+// DropNode forgets a node.
+func (r *Registry) DropNode(ctx context.Context, id string) error {
+	_, err := r.quick.ExecContext(ctx, `
+		DELETE FROM nodes
+		WHERE id = $1`, id)
+	return failedHere(err)
+}
+
 // DropSilent forgets nodes that have said nothing since the beat that they are given with.
 func (r *Registry) DropSilent(ctx context.Context, nodes ...ostiary.Node) error {
 	type row struct {

@@ -100,3 +100,64 @@ func TestAllIsAskedWhereWordsLast(t *testing.T) {
 		return silent.Degraded() == nil && headWithin(t, silent).Revision > newest.Revision
 	})
 }
+
+// Hints that are asked for on a server that was left alone never come, and those that are told there are heard by nobody.
+func TestNoConnectionIsKeptThatIsOlderThanGathering(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Shared(t)
+	name := c.Database(t)
+	a := createOn(t, c.URL(name))
+	addTokens(t, a, 1)
+	hints := a.Hints(t.Context())
+	_, err := a.Registry().KeepNodes(t.Context(), ostiary.Node{ID: "a"})
+	ok(t, err)
+	change(t, a, count)
+	listens := func() (listening, telling, asking []int) {
+		last := func(said string) []int {
+			return pgtest.Column[int](t, c, "postgres", `
+				SELECT pid
+				FROM pg_stat_activity
+				WHERE datname = $1 AND query LIKE $2
+				ORDER BY pid`, name, said)
+		}
+		const watches = "%SELECT 1 WHERE current_setting%"
+		return last("LISTEN%"), last("%pg_notify%"), last(watches)
+	}
+	before := map[int]string{}
+	soon(t, "the node asks, listens and tells", func() bool {
+		listening, telling, asking := listens()
+		for what, pids := range map[string][]int{"listens": listening, "tells": telling, "asks": asking} {
+			for _, pid := range pids {
+				before[pid] = what
+			}
+		}
+		return len(listening) > 0 && len(telling) > 0 && len(asking) > 0
+	})
+	a.Registry().Gather()
+	change(t, a, count)
+	still := func() (what []string) {
+		for _, pid := range c.Backends(t, name, "") {
+			if said, old := before[pid]; old {
+				what = append(what, said)
+			}
+		}
+		return what
+	}
+	for end := time.Now().Add(6 * time.Second); len(still()) > 0; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("after gathering, on connections from before it, the node %v", still())
+		}
+	}
+	for len(hints) > 0 {
+		<-hints
+	}
+	soon(t, "hints go on", func() bool {
+		change(t, a, count)
+		select {
+		case <-hints:
+			return true
+		case <-time.After(300 * time.Millisecond):
+			return false
+		}
+	})
+}

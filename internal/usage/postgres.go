@@ -13,7 +13,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/stdlib"
 )
 
 // askAgain is how often a node asks whether a database that was away is back.
@@ -43,7 +42,7 @@ type postgres struct {
 	asking sync.WaitGroup
 }
 
-func newPostgres(url string, patience time.Duration) (*postgres, error) {
+func newPostgres(url string, patience time.Duration, lead Lead) (*postgres, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
 		// In a text that cannot be read nobody knows where the password is.
@@ -64,7 +63,7 @@ func newPostgres(url string, patience time.Duration) (*postgres, error) {
 	} {
 		config.RuntimeParams[name] = strconv.FormatInt(d.Milliseconds(), 10)
 	}
-	p := &postgres{pool: sql.OpenDB(stdlib.GetConnector(*config)), patience: patience, often: map[string]bool{}}
+	p := &postgres{pool: sql.OpenDB(connector(*config, lead)), patience: patience, often: map[string]bool{}}
 	for _, text := range often(postgresSize.rows) {
 		p.often[text] = true
 	}

@@ -22,6 +22,15 @@ type Options struct {
 	Log   *slog.Logger
 
 	Patience time.Duration // with PostgreSQL: how long a page waits for a statement: 1 s
+	Lead     Lead          // with PostgreSQL: which of several servers; nil: any that takes changes
+}
+
+// A Lead tells which server the records are on: one that was left alone goes on taking what is counted.
+type Lead interface {
+	// Age grows where connections may lead to another server. What is older is not used again.
+	Age() uint64
+	// Leads says whether a server may be it, by address.
+	Leads(address string) bool
 }
 
 // A Usage counts requests by token, application and hour.
@@ -60,7 +69,7 @@ func Open(path string, opt Options) (*Usage, error) {
 // memory. An error means that the URL cannot be read; none shows it.
 func OpenPostgres(ctx context.Context, url string, opt Options) (*Usage, error) {
 	opt = opt.whole()
-	p, err := newPostgres(url, opt.Patience)
+	p, err := newPostgres(url, opt.Patience, opt.Lead)
 	if err != nil {
 		return nil, err
 	}
