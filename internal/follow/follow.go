@@ -116,6 +116,7 @@ func (f *Follower) Run(ctx context.Context) {
 	tick := time.NewTicker(Interval)
 	defer tick.Stop()
 	hints := f.hints
+	var breath <-chan time.Time
 	for {
 		var err error
 		looked := false
@@ -123,14 +124,17 @@ func (f *Follower) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case revision, open := <-hints:
-			if !open {
+			at := f.dir.Revision()
+			looked, err = f.heard(ctx, revision)
+			switch {
+			case !open:
 				hints = nil
+			case f.dir.Revision() != at:
+				hints, breath = nil, time.After(breathFor)
 			}
-			if f.met.Load() != nil { // it may be one of a log that does not go on from memory
-				looked, err = true, f.Look(ctx)
-				break
-			}
-			err = f.CatchUp(ctx, revision)
+		case <-breath:
+			hints, breath = f.hints, nil
+			continue
 		case <-tick.C:
 			looked = true
 			err = f.Look(ctx)
@@ -140,6 +144,18 @@ func (f *Follower) Run(ctx context.Context) {
 			f.note(err)
 		}
 	}
+}
+
+// breathFor is how long no hint is heard after one that brought something: where changes come all the time, several
+// are followed at once, and take less from decisions. A change after a pause is followed at once.
+const breathFor = 10 * time.Millisecond
+
+// heard goes after a hint.
+func (f *Follower) heard(ctx context.Context, revision uint64) (looked bool, err error) {
+	if f.met.Load() != nil { // it may be one of a log that does not go on from memory
+		return true, f.Look(ctx)
+	}
+	return false, f.CatchUp(ctx, revision)
 }
 
 // Behind is how long ago the directory was last known to hold all of the log.

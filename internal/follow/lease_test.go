@@ -152,6 +152,49 @@ func TestAHintBringsAChangeAtOnce(t *testing.T) {
 	eventually(t, "the next look brings it", func() bool { return w.dir.Revision() == last })
 }
 
+// A countedLog counts how often changes are read.
+type countedLog struct {
+	follow.Log
+	reads atomic.Int64
+}
+
+func (c *countedLog) Changes(ctx context.Context, after uint64, fn func(ostiary.Change) error) error {
+	c.reads.Add(1)
+	return c.Log.Changes(ctx, after, fn)
+}
+
+func TestChangesThatComeAllTheTimeAreFollowedTogether(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	log := &countedLog{Log: w.log}
+	hints := make(chan uint64, 1)
+	f := follow.NewShared(log, w.dir, time.Minute, hints, slog.New(slog.DiscardHandler))
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); f.Run(ctx) }()
+	defer func() { stop(); <-ended }()
+	const changes = 100
+	begun, last := time.Now(), uint64(0)
+	for range changes {
+		last = w.user(1, "one@example.com")
+		select {
+		case <-hints: // as the store does: the newest counts
+		default:
+		}
+		hints <- last
+	}
+	if err := w.dir.Wait(t.Context(), last); err != nil {
+		t.Fatal(err)
+	}
+	took := time.Since(begun)
+	if took > changes*5*time.Millisecond {
+		t.Skipf("%d changes took %v here: they do not come all the time", changes, took)
+	}
+	if most := 3 + int64(took/(5*time.Millisecond)); log.reads.Load() > most {
+		t.Errorf("%d changes were read in %d goes within %v, want at most %d", changes, log.reads.Load(), took, most)
+	}
+}
+
 func TestAGapIsLoadedAnew(t *testing.T) {
 	t.Parallel()
 	w, _ := shared(t, time.Minute)
