@@ -1,7 +1,9 @@
 package gate
 
 import (
+	"context"
 	"net"
+	"net/http"
 	"sync"
 	"time"
 )
@@ -59,6 +61,39 @@ type begunConn struct {
 	net.Conn
 	begun []byte
 	by    time.Time // when the head must be there, which net/http does not know; zero: that is over
+
+	reached chan struct{} // closed once its request is being answered, or it is closed
+	once    sync.Once
+}
+
+func newBegunConn(c net.Conn, begun []byte, by time.Time) *begunConn {
+	return &begunConn{Conn: c, begun: begun, by: by, reached: make(chan struct{})}
+}
+
+func (c *begunConn) reach() { c.once.Do(func() { close(c.reached) }) }
+
+// Close also ends the waiting for a request that never became one.
+func (c *begunConn) Close() error {
+	c.reach()
+	return c.Conn.Close()
+}
+
+type begunKey struct{}
+
+// knowBegun lets the handler find the connection.
+func knowBegun(ctx context.Context, c net.Conn) context.Context {
+	if begun, ok := c.(*begunConn); ok {
+		return context.WithValue(ctx, begunKey{}, begun)
+	}
+	return ctx
+}
+
+// reached says that a request is being answered: from then on net/http waits for it when it shuts down. A request
+// of which it knows only the connection it would drop.
+func reached(r *http.Request) {
+	if begun, ok := r.Context().Value(begunKey{}).(*begunConn); ok {
+		begun.reach()
+	}
 }
 
 func (c *begunConn) Read(into []byte) (int, error) {

@@ -192,8 +192,10 @@ func (c *caller) run(h *handover) {
 		x := c.of.pool.Get().(*exchange)
 		if err != nil || !x.read(head) {
 			x.free()
-			// The count of connections ends after net/http has begun to count this one.
-			handed = h.give(&begunConn{Conn: c.conn, begun: c.taken(), by: c.by})
+			begun := newBegunConn(c.conn, c.taken(), c.by)
+			if handed = h.give(begun); handed {
+				<-begun.reached // the count of connections ends after net/http has begun to count this request
+			}
 			return
 		}
 		c.by = time.Time{}

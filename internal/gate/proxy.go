@@ -56,7 +56,7 @@ func NewProxy(g *Gate, s ProxySettings) *Proxy {
 	}
 	p.server = &http.Server{
 		Handler: p, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 3 * time.Minute, MaxHeaderBytes: 64 << 10,
-		ErrorLog: quiet, DisableGeneralOptionsHandler: true,
+		ErrorLog: quiet, DisableGeneralOptionsHandler: true, ConnContext: knowBegun,
 	}
 	p.lean.set(p)
 	return p
@@ -123,6 +123,7 @@ type passingKey struct{}
 func of(r *http.Request) *passing { return r.Context().Value(passingKey{}).(*passing) }
 
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	reached(r)
 	j := p.jobs.Get().(*passing)
 	j.door, j.q.At = "proxy", time.Now()
 	defer p.done(w, j)
