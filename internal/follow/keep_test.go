@@ -3,6 +3,7 @@ package follow_test
 import (
 	"context"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -28,7 +29,10 @@ func kept(t *testing.T) (w *world, clock *hand, path string) {
 	var running sync.WaitGroup
 	running.Go(func() { k.Run(ctx) })
 	t.Cleanup(func() { stop(); running.Wait() })
-	eventually(t, "the copy is written", func() bool { all, _ := w.dir.Kept(); return all })
+	eventually(t, "the copy is written, and stamped", func() bool {
+		_, err := os.Stat(path + ".stamp")
+		return err == nil
+	})
 	return w, clock, path
 }
 
