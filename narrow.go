@@ -52,6 +52,29 @@ func (f EdgeFact) Narrow(by EdgeFact) EdgeFact {
 	return f
 }
 
+// Least is the same record, giving nothing: a log that was believed does not have it. The fact is of a user, a member,
+// a token, an application or an edge.
+func (f Fact) Least() Fact {
+	switch {
+	case f.User != nil:
+		return Fact{User: &UserFact{ID: f.User.ID, Disabled: true}}
+	case f.Member != nil:
+		return Fact{Member: &MemberFact{Account: f.Member.Account, User: f.Member.User}}
+	case f.Token != nil:
+		t := *f.Token
+		t.Retired = true
+		return Fact{Token: &t}
+	case f.App != nil:
+		a := *f.App
+		a.Gone = true
+		return Fact{App: &a}
+	default:
+		e := *f.Edge
+		e.Revoked = true
+		return Fact{Edge: &e}
+	}
+}
+
 // onBoth are the networks that stand on both lists. An empty list holds every address, so two
 // lists without a common address give one that holds none.
 func onBoth(a, b []netip.Prefix) []netip.Prefix {

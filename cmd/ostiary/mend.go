@@ -20,8 +20,5 @@ func (n *node) mend(ctx context.Context) (differs []string, err error) {
 		differs, err = n.directory.Mend(fresh)
 		return err
 	})
-	if len(differs) > 0 && n.keeper != nil {
-		n.keeper.Again()
-	}
 	return differs, err
 }

@@ -50,7 +50,7 @@ func (d *Directory) without(named func(ostiary.Fact) bool) (lesser []ostiary.Fac
 	var at room
 	for f := range d.contents.people(&at) {
 		if f.Account == nil && !named(f) {
-			lesser = append(lesser, least(f))
+			lesser = append(lesser, f.Least())
 		}
 	}
 	for _, t := range d.contents.tokens {
@@ -61,30 +61,8 @@ func (d *Directory) without(named func(ostiary.Fact) bool) (lesser []ostiary.Fac
 			if f.Secret != nil { // of a token that is another one there
 				f = ostiary.Fact{Token: ptr(t.fact())}
 			}
-			lesser = append(lesser, least(f))
+			lesser = append(lesser, f.Least())
 		}
 	}
 	return lesser
-}
-
-// least is a record that gives nothing.
-func least(f ostiary.Fact) ostiary.Fact {
-	switch {
-	case f.User != nil:
-		return ostiary.Fact{User: &ostiary.UserFact{ID: f.User.ID, Disabled: true}}
-	case f.Member != nil:
-		return ostiary.Fact{Member: &ostiary.MemberFact{Account: f.Member.Account, User: f.Member.User}}
-	case f.Token != nil:
-		t := *f.Token
-		t.Retired = true
-		return ostiary.Fact{Token: &t}
-	case f.App != nil:
-		a := *f.App
-		a.Gone = true
-		return ostiary.Fact{App: &a}
-	default:
-		e := *f.Edge
-		e.Revoked = true
-		return ostiary.Fact{Edge: &e}
-	}
 }

@@ -53,13 +53,7 @@ func (s sink) Fill(r io.Reader, why feed.Fill) error {
 		copied.KeepTaken(s.e.Directory, why == feed.OtherLog)
 	}
 	copied.SetReady(true)
-	if err := s.e.become(copied); err != nil {
-		return err
-	}
-	if s.e.keeper != nil {
-		s.e.keeper.Again()
-	}
-	return nil
+	return s.e.become(copied)
 }
 
 // receive writes what comes, if that is not more than most.

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"sync/atomic"
 	"time"
 
 	"ostiary"
@@ -39,7 +38,6 @@ type Keeper struct {
 	took   time.Duration
 	last   time.Duration // when it was written, on the lease's clock
 	failed string        // what was last told
-	again  atomic.Bool   // memory was replaced at the same head
 }
 
 // A stamp is what is known of memory that held the log up to a head.
@@ -77,9 +75,6 @@ func (k *Keeper) Run(ctx context.Context) {
 	k.keep(context.WithoutCancel(ctx), 0)
 }
 
-// Again has the file written anew, though memory stands where the file does.
-func (k *Keeper) Again() { k.again.Store(true) }
-
 // keep writes the copy if memory has changed and enough time has passed, and the stamp.
 func (k *Keeper) keep(ctx context.Context, pause time.Duration) {
 	asOf := time.Duration(k.lease.since.Load()) // first: whatever memory holds later has all of that
@@ -87,7 +82,7 @@ func (k *Keeper) keep(ctx context.Context, pause time.Duration) {
 		return // memory was never all of the log
 	}
 	all, err := k.memory.Kept()
-	if again := k.again.Swap(false); again || !all {
+	if !all {
 		k.kept = ostiary.Head{}
 	}
 	now := k.lease.clock()

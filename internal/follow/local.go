@@ -2,6 +2,7 @@ package follow
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -103,4 +104,18 @@ func (l *Local) DropNode(_ context.Context, id string) error {
 	defer l.mu.Unlock()
 	delete(l.nodes, id)
 	return nil
+}
+
+// DropSilent forgets nodes that have said nothing since the beat that they are given with.
+func (l *Local) DropSilent(_ context.Context, nodes ...ostiary.Node) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var err error
+	for _, n := range nodes {
+		if l.nodes[n.ID].Beat == n.Beat {
+			delete(l.nodes, n.ID)
+			err = errors.Join(err, l.file.drop(n.ID))
+		}
+	}
+	return err
 }
